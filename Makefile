@@ -1,0 +1,30 @@
+# Each target forwards to a script of the same name: people and CI call both.
+# ARGS is handed on: make up ARGS="-e lab_name=second -e lab_subnet=172.28.20.0/24"
+
+.DEFAULT_GOAL := help
+TARGETS := up down clean local wordcount test test-full lint unit conformance integration molecule bench
+
+.PHONY: help venv $(TARGETS)
+
+help: ## Say what there is
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+
+venv:
+	@scripts/venv
+
+$(TARGETS):
+	@scripts/$@ $(ARGS)
+
+#: make up           raise the lab in containers and count the words of a book on it
+#: make down         remove its nodes and network; image and wheels stay
+#: make clean        remove image, wheels, state and virtual environment too
+#: make local        the same count without Docker, root or ZooKeeper
+#: make wordcount    count again on the running lab
+#: make test         everything that CI runs (lint unit conformance integration molecule)
+#: make test-full    what takes longer as well
+#: make lint         ruff, mypy, yamllint, ansible-lint, shellcheck
+#: make unit         pytest over engine, framework, compatibility package, repository
+#: make conformance  the suite against MESOS_MASTER and MESOS_AGENT, else against Pocket itself
+#: make integration  several parts together: real processes, real ZooKeeper
+#: make molecule     molecule test
+#: make bench        benchmarks
