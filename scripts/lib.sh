@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# What the scripts share: where things are, how they speak, how long steps show progress.
+# Sourced, never run.
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+STATE=$ROOT/.lab
+LOGS=$STATE/log
+VENV=${MESOS_LAB_VENV:-$ROOT/.venv}
+export ROOT STATE LOGS VENV
+
+say() { printf '%s\n' "$*"; }
+note() { printf '   %s\n' "$*"; }
+die() {
+    printf 'error: %s\n' "$1" >&2
+    shift
+    local line
+    for line in "$@"; do printf '       %s\n' "$line" >&2; done
+    exit 1
+}
+
+# Seconds since $1 (a value of SECONDS) as 1m05s.
+elapsed() {
+    local seconds=$((SECONDS - $1))
+    if ((seconds < 60)); then printf '%ds' "$seconds"; else printf '%dm%02ds' $((seconds / 60)) $((seconds % 60)); fi
+}
+
+# step TITLE COMMAND...: runs the command with its output in .lab/log/<title>.log, shows
+# the time that passes, and prints the log's end when it fails.
+step() {
+    local title=$1
+    shift
+    mkdir -p "$LOGS"
+    local log started=$SECONDS job status=0
+    log=$LOGS/$(tr -cs 'A-Za-z0-9' '-' <<<"$title").log
+    "$@" >"$log" 2>&1 </dev/null &
+    job=$!
+    watch_job "$job" "$title" "$started" "$log"
+    wait "$job" || status=$?
+    if ((status != 0)); then
+        printf ' x %s failed after %s; the end of %s:\n' "$title" "$(elapsed "$started")" "${log#"$ROOT"/}" >&2
+        tail -n 25 "$log" | sed 's/^/   | /' >&2
+        return "$status"
+    fi
+    printf ' + %s (%s)\n' "$title" "$(elapsed "$started")"
+}
+
+# Shows progress until the job ends: one line that changes on a terminal, else a line
+# after 10 seconds and then one every 20.
+watch_job() {
+    local job=$1 title=$2 started=$3 log=$4 next=10
+    while kill -0 "$job" 2>/dev/null; do
+        sleep 0.2
+        if [[ -t 1 ]]; then
+            printf '\r   %s %s\033[K' "$title" "$(elapsed "$started")"
+        elif ((SECONDS - started >= next)); then
+            printf '   %s ... %s: %s\n' "$title" "$(elapsed "$started")" "$(last_line "$log")"
+            next=$((next + 20))
+        fi
+    done
+    if [[ -t 1 ]]; then printf '\r\033[K'; fi
+}
+
+last_line() { tail -n 1 "$1" 2>/dev/null | tr -d '\r' | cut -c 1-100; }
+
+# The engine that the docker client uses, as every other client understands it: Python's
+# does not read docker contexts.
+export_docker_host() {
+    [[ -z ${DOCKER_HOST:-} ]] || return 0
+    local host
+    host=$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null) || return 0
+    if [[ -n $host && $host != unix:///var/run/docker.sock ]]; then export DOCKER_HOST=$host; fi
+}
+
+# apt-get that asks nothing and waits for another apt to finish.
+apt_get() {
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
+}
