@@ -1,0 +1,31 @@
+"""How messages are declared.
+
+Each class states ``kw_only=True`` anew, since msgspec applies it to the class's own fields only.
+A field without default is *required*, ``X | None = None`` is *optional*, ``repeated()`` is a list
+that is left out of the encoding when empty. ``printed(value)`` is an optional field whose
+protobuf default Mesos' JSON shows even when nobody set it.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A Mesos v1 message: immutable; a changed copy comes from :func:`replace`."""
+
+
+def repeated() -> Any:
+    """Declare a repeated field."""
+    return msgspec.field(default_factory=list)
+
+
+def printed(default: Any) -> Any:
+    """Declare an optional field that is encoded even when it has its default.
+
+    msgspec leaves out a field that *is* its declared default, but never one from a factory.
+    """
+    return msgspec.field(default_factory=lambda: default)
+
+
+replace = msgspec.structs.replace
