@@ -1,9 +1,12 @@
 """The parser gives PyMesos the same bytes whatever the pieces in which they arrive."""
 
+import itertools
+
 import pytest
-from http_parser.http import HttpParser
 from hypothesis import given
 from hypothesis import strategies as st
+
+from http_parser.http import HttpParser
 
 BODY = b"121\n" + bytes(range(256)) * 40 + b"\r\n0\r\n\r\n"
 
@@ -53,7 +56,7 @@ def test_any_chunking_and_any_pieces_give_the_same_body(body, size, data):
     cuts = sorted(data.draw(st.sets(st.integers(1, len(wire) - 1), max_size=30)))
     borders = [0, *cuts, len(wire)]
     parser = HttpParser()
-    pieces = [wire[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+    pieces = [wire[a:b] for a, b in itertools.pairwise(borders)]
     assert feed(parser, pieces) == body
     assert parser.is_message_complete()
 
@@ -76,7 +79,10 @@ def test_status_headers_and_chunking_are_known_with_the_headers():
 
 def test_a_redirect_shows_its_location():
     """A non-leading master's 307 is followed by its Location header."""
-    wire = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: //10.0.0.1:5050/x\r\nContent-Length: 0\r\n\r\n"
+    wire = (
+        b"HTTP/1.1 307 Temporary Redirect\r\n"
+        b"Location: //10.0.0.1:5050/x\r\nContent-Length: 0\r\n\r\n"
+    )
     parser = HttpParser()
     feed(parser, [wire])
     assert parser.get_status_code() == 307

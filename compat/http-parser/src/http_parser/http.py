@@ -57,7 +57,7 @@ class HttpParser:
         return codings[-1].strip() == "chunked"
 
     def get_status_code(self) -> int:
-        """The status code; 0 as long as the headers are incomplete."""
+        """Return the status code; 0 as long as the headers are incomplete."""
         return self._parser.get_status_code() if self._headers_complete else 0
 
     def get_headers(self) -> dict[str, str]:
@@ -65,7 +65,7 @@ class HttpParser:
         return self._headers
 
     def recv_body(self) -> bytes:
-        """The body bytes, free of chunk framing, that arrived since the last call."""
+        """Return the body bytes, free of chunk framing, that arrived since the last call."""
         body = bytes(self._body)
         self._body.clear()
         return body

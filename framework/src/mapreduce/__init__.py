@@ -1,0 +1,1 @@
+"""MapReduce on Apache Mesos."""
