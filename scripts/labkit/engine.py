@@ -1,0 +1,118 @@
+"""The Docker engine, through its command line client, which knows contexts and remote engines."""
+
+import io
+import subprocess
+import sys
+import tarfile
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from labkit import digest
+
+
+NODE_OPTIONS = (
+    *("--cgroupns", "private", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined"),
+    *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", "--stop-signal", "SIGRTMIN+3"),
+)
+"""What systemd needs to run in a container; playbooks/lab_up.yml starts the nodes alike."""
+
+
+class CommandError(Exception):
+    """A command failed; its output says why."""
+
+
+def run(*command: str, stdin: bytes | None = None, timeout: float | None = None) -> str:
+    """Run a command, return its standard output without the last newline."""
+    result = subprocess.run(command, input=stdin, capture_output=True, timeout=timeout, check=False)
+    if result.returncode != 0:
+        output = (result.stderr or result.stdout).decode(errors="replace").strip()
+        raise CommandError(f"{' '.join(command[:4])} ... failed: {output}")
+    return result.stdout.decode(errors="replace").rstrip("\n")
+
+
+def stream(*command: str) -> None:
+    """Run a command whose output goes to ours as it comes: a log, or whoever watches."""
+    sys.stdout.flush()
+    if (status := subprocess.run(command, check=False).returncode) != 0:
+        raise CommandError(f"{' '.join(command[:4])} ... ended with status {status}")
+
+
+def image_exists(image: str) -> bool:
+    """Tell whether the engine holds an image of that name."""
+    with suppress(CommandError):
+        run("docker", "image", "inspect", image)
+        return True
+    return False
+
+
+def remove_images(name: str, keep: str | None = None) -> None:
+    """Remove the images of that name that no container uses, except one."""
+    for image in run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", name).splitlines():
+        if image != keep:
+            with suppress(CommandError):
+                run("docker", "rmi", image)
+
+
+def is_local() -> bool:
+    """Tell whether the engine sees this machine's files, so that folders can be mounted."""
+    host = run("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    return host.startswith("unix://") and sys.platform == "linux"
+
+
+class Container:
+    """A container that works for a while: files go in, commands run, files come out."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def shell(self, script: str, env: Mapping[str, str] | None = None) -> None:
+        """Run a shell script inside, its output going to ours."""
+        options = [f"--env={key}={value}" for key, value in (env or {}).items()]
+        stream("docker", "exec", *options, self.name, "sh", "-euc", script)
+
+    def output(self, *command: str) -> str:
+        """Run a command inside and return its output."""
+        return run("docker", "exec", self.name, *command)
+
+    def put_files(self, files: Mapping[str, tuple[bytes, int]]) -> None:
+        """Write files (absolute path: content, mode) as root's, with the folders they need."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for path, (content, mode) in files.items():
+                entry = tarfile.TarInfo(path.lstrip("/"))
+                entry.size, entry.mode = len(content), mode
+                archive.addfile(entry, io.BytesIO(content))
+        run("docker", "cp", "-", f"{self.name}:/", stdin=buffer.getvalue())
+
+    def put_tree(self, source: Path, target: str) -> None:
+        """Copy a source tree into the folder target, without what tools left in it."""
+        self.put_files(
+            {
+                f"{target}/{file.relative_to(source)}": (file.read_bytes(), 0o644)
+                for file in digest.source_files([source])
+            }
+        )
+
+    def fetch(self, source: str, target: Path) -> None:
+        """Copy a folder's content out of the container into the folder target."""
+        target.mkdir(parents=True, exist_ok=True)
+        run("docker", "cp", f"{self.name}:{source}/.", str(target))
+
+    def commit(self, image: str, *changes: str, message: str) -> None:
+        """Keep the container's files as an image."""
+        options = [option for change in changes for option in ("--change", change)]
+        run("docker", "commit", "--message", message, *options, self.name, image)
+
+
+@contextmanager
+def container(image: str, *options: str, command: tuple[str, ...] = ("sleep", "infinity")) -> Iterator[Container]:
+    """Run a container of an image for as long as the block lasts."""
+    name = f"mesos-lab-build-{uuid.uuid4().hex[:8]}"
+    run("docker", "run", "--detach", "--name", name, "--label", "mesos-lab.build=true", *options, image, *command)
+    try:
+        yield Container(name)
+    finally:
+        with suppress(CommandError):
+            run("docker", "rm", "--force", "--volumes", name)

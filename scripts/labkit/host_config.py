@@ -1,0 +1,144 @@
+"""How this machine reaches its package archives, so that nodes reach them the same way.
+
+Taken from the machine whenever an image or a wheelhouse is made, never kept in the
+repository: apt's sources, proxies and certificates, and pip's configuration.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+RELEASE = "bookworm"
+"""The Debian release of the nodes."""
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+APT_SETTINGS = re.compile(r"^Acquire::(http|https|ftp|Retries|Check-|ForceIPv|IndexTargets::\S+::DefaultEnabled)")
+FILE_SETTING = re.compile(r'^Acquire::https::\S*(CAInfo|SslCert|SslKey) "(.+)";$')
+
+Files = dict[str, tuple[bytes, int]]
+"""Absolute path in the node: content and mode."""
+
+
+def node_files() -> Files:
+    """Return the files by which a Debian node reaches the archives as this machine does."""
+    files: Files = {}
+    if sources := debian_sources(Path("/etc")):
+        files["/etc/apt/sources.list.d/debian.sources"] = ("".join(sources).encode(), 0o644)
+        files["/etc/apt/sources.list"] = (b"", 0o644)
+    settings = apt_settings()
+    if settings:
+        files["/etc/apt/apt.conf.d/90host"] = ("\n".join([*settings, ""]).encode(), 0o644)
+    for setting in settings:
+        if (match := FILE_SETTING.match(setting)) and Path(match[2]).is_file():
+            files[match[2]] = (Path(match[2]).read_bytes(), 0o644)
+    for certificate in sorted(Path("/usr/local/share/ca-certificates").glob("**/*.crt")):
+        files[str(certificate)] = (certificate.read_bytes(), 0o644)
+    for secret in [Path("/etc/apt/auth.conf"), *sorted(Path("/etc/apt/auth.conf.d").glob("*.conf"))]:
+        if secret.is_file() and os.access(secret, os.R_OK):
+            files[str(secret)] = (secret.read_bytes(), 0o600)
+    return files
+
+
+def archive_address() -> str | None:
+    """Return the address of the Debian archive that this machine uses, if it uses one."""
+    for stanza in debian_sources(Path("/etc")):
+        fields = dict(line.split(": ", 1) for line in stanza.strip().splitlines())
+        if RELEASE in fields["Suites"].split():
+            return fields["URIs"].split()[0]
+    return None
+
+
+def debian_sources(etc: Path) -> list[str]:
+    """Return this machine's Debian archives as stanzas of the nodes' release, [] elsewhere."""
+    release = _os_release(etc)
+    codename = release.get("VERSION_CODENAME", "")
+    if release.get("ID") != "debian" or not codename:
+        return []
+    found = [
+        *(_stanza(path) for path in sorted((etc / "apt/sources.list.d").glob("*.sources"))),
+        *(_lines(path) for path in [etc / "apt/sources.list", *sorted((etc / "apt/sources.list.d").glob("*.list"))]),
+    ]
+    stanzas: list[str] = []
+    for uris, suites, components in (entry for entries in found for entry in entries):
+        wanted = [suite.replace(codename, RELEASE) for suite in suites if suite.split("-")[0].split("/")[0] == codename]
+        if not wanted or "main" not in components:
+            continue
+        stanza = (
+            f"Types: deb\nURIs: {' '.join(uris)}\nSuites: {' '.join(wanted)}\n"
+            f"Components: main\nSigned-By: {KEYRING}\n\n"
+        )
+        if stanza not in stanzas:
+            stanzas.append(stanza)
+    return stanzas
+
+
+def _os_release(etc: Path) -> dict[str, str]:
+    path = etc / "os-release"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {key: value.strip('"') for key, _, value in (line.partition("=") for line in lines)}
+
+
+Entry = tuple[list[str], list[str], list[str]]
+"""Addresses, suites and components of one source."""
+
+
+def _stanza(path: Path) -> list[Entry]:
+    entries = []
+    text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("#"))
+    for block in re.split(r"\n\s*\n", text):
+        joined = re.sub(r"\n[ \t]+", " ", block)
+        fields = {key.strip().lower(): value.split() for key, _, value in (line.partition(":") for line in joined.splitlines())}
+        if "deb" in fields.get("types", []) and fields.get("enabled", ["yes"]) != ["no"]:
+            entries.append((fields.get("uris", []), fields.get("suites", []), fields.get("components", [])))
+    return entries
+
+
+def _lines(path: Path) -> list[Entry]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    entries = []
+    for line in lines:
+        words = re.sub(r"\[[^]]*]", "", line.partition("#")[0]).split()
+        if len(words) > 3 and words[0] == "deb":
+            entries.append(([words[1]], [words[2]], words[3:]))
+    return entries
+
+
+def apt_settings() -> list[str]:
+    """Return apt's settings that decide how archives are reached, as lines of apt.conf."""
+    try:
+        dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        dump = ""
+    settings = [line for line in dump.splitlines() if APT_SETTINGS.match(line) and not line.endswith('"";')]
+    for scheme in ("http", "https"):
+        proxy = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY")
+        if proxy and not any(line.startswith(f"Acquire::{scheme}::Proxy") for line in settings):
+            settings.append(f'Acquire::{scheme}::Proxy "{proxy}";')
+    return settings
+
+
+def pip_environment() -> dict[str, str]:
+    """Return pip's configuration, wherever this machine keeps it, as PIP_* and proxy variables."""
+    environment = {key: os.environ[key] for key in PROXY_VARIABLES if key in os.environ}
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    ).stdout
+    # Files come first in the listing and variables last, as pip's precedence wants it.
+    for scope in ("global.", "install.", "download.", "wheel.", ":env:."):
+        for line in listed.splitlines():
+            key, _, value = line.partition("=")
+            if key.startswith(scope):
+                name = "PIP_" + key.removeprefix(scope).upper().replace("-", "_")
+                environment[name] = value.strip("'\"").replace("\\n", " ")
+    return environment
+
+
+def local_folders(environment: Mapping[str, str]) -> list[str]:
+    """Return folders and files of this machine that pip's configuration names."""
+    words = [word for value in environment.values() for word in value.split()]
+    paths = [word.removeprefix("file://") for word in words if word.startswith(("/", "file:///"))]
+    return sorted({path for path in paths if Path(path).exists()})

@@ -1,0 +1,74 @@
+"""The lab's node image: the bare one with the roles' own install stages run on it.
+
+Named by the hash of its definition: bare image, wheelhouse, the roles' files that install
+anything, the inventory's variables, the playbook.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from labkit import bare_image, cache, digest, engine, wheelhouse
+from labkit.paths import ROOT
+
+NAME = "mesos-lab-node"
+PLAYBOOK = ROOT / "playbooks" / "node_image.yml"
+INSTALL_STAGES = ("defaults", "vars", "files", "meta", "tasks/install*", "tasks/*/install*")
+
+
+def definition() -> list[Path]:
+    """Return the files that decide what is on the image besides wheels and bare image."""
+    stages = [path for stage in INSTALL_STAGES for path in ROOT.glob(f"roles/*/{stage}")]
+    return [PLAYBOOK, *sorted(stages)]
+
+
+def tag() -> str:
+    """Return the image's name with the hash of what it is made from."""
+    parts = [bare_image.tag(), wheelhouse.definition(), digest.of_files(definition(), ROOT)]
+    return f"{NAME}:{digest.of_texts(parts)}"
+
+
+def ensure() -> str:
+    """Return the name of the image, building it and what it needs when it is missing."""
+    image = tag()
+    if not engine.image_exists(image):
+        with cache.only_one("lab-image"):
+            if not engine.image_exists(image):
+                _build(image)
+                engine.remove_images(NAME, keep=image)
+    return image
+
+
+def _build(image: str) -> None:
+    bare = bare_image.ensure()
+    wheels = wheelhouse.ensure()
+    # systemd runs, so that packages and roles meet what they meet on a node.
+    options = [*engine.NODE_OPTIONS, "--network", "host", "--uts", "private", "--hostname", "image"]
+    with engine.container(bare, *options, command=("/usr/local/sbin/init-rw",)) as container:
+        _provision(container.name, wheels)
+        container.shell(
+            "apt-get clean; rm -rf /var/lib/apt/lists/* /var/log/journal/* /root/.cache;"
+            ": >/etc/machine-id; rm -f /var/lib/dbus/machine-id"
+        )
+        container.commit(
+            image,
+            'CMD ["/usr/local/sbin/init-rw"]',
+            f"LABEL mesos-lab.image={NAME}",
+            message="A node of Mesos Lab with everything installed",
+        )
+
+
+def _provision(name: str, wheels: Path) -> None:
+    beside = Path(sys.executable).with_name("ansible-playbook")
+    command = str(beside) if beside.exists() else shutil.which("ansible-playbook")
+    if command is None:
+        raise engine.CommandError("ansible-playbook is not installed beside this Python. Run: scripts/venv")
+    # Started from within a play, Ansible hands its own settings on; an image has none of them.
+    os.environ["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
+    engine.stream(
+        command,
+        *("--inventory", f"{name},"),
+        *("--extra-vars", f"lab_wheelhouse={wheels}"),
+        str(PLAYBOOK),
+    )
