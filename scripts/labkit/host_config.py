@@ -138,7 +138,13 @@ def pip_environment() -> dict[str, str]:
 
 
 def local_folders(environment: Mapping[str, str]) -> list[str]:
-    """Return folders and files of this machine that pip's configuration names."""
-    words = [word for value in environment.values() for word in value.split()]
-    paths = [word.removeprefix("file://") for word in words if word.startswith(("/", "file:///"))]
-    return sorted({path for path in paths if Path(path).exists()})
+    """Return folders and files of this machine that pip's configuration leads to."""
+    found = set()
+    for word in (word for value in environment.values() for word in value.split()):
+        path = Path(word.removeprefix("file://"))
+        if not path.is_absolute() or not path.exists():
+            continue
+        # The pages of an index link to files beside it.
+        beside = word.startswith("file://") and path.is_dir() and path.parent != Path("/")
+        found.add(str(path.parent if beside else path))
+    return sorted(found)
