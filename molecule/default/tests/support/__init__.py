@@ -1,0 +1,1 @@
+"""What the tests share: the lab as its inventory declares it, and ways to ask and to move it."""

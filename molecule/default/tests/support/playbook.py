@@ -1,0 +1,92 @@
+"""Ansible as the tests run it: the scenario's inventory and variables, results as data."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SCENARIO = Path(__file__).parents[2]
+ROOT = SCENARIO.parents[1]
+TARGET = (f"--inventory={ROOT}/inventory/docker", f"--extra-vars=@{SCENARIO}/lab.yml")
+PROGRAMS = Path(sys.executable).parent
+"""Ansible's commands lie beside the interpreter that runs the tests."""
+TIMEOUT = 300
+"""Seconds that a playbook may take; a converge that has little to do needs about 40."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a playbook went."""
+
+    output: str
+    changed: frozenset[tuple[str, str]]
+    """(host, what) of everything reported as changed: file, unit, or else the task's name."""
+
+
+def run(name: str, *options: str) -> Run:
+    """Run a playbook of the repository on the scenario's lab; it must succeed."""
+    result = _ansible("ansible-playbook", *TARGET, *options, str(ROOT / name))
+    report = _report(result)
+    assert result.returncode == 0, (
+        f"{name} failed:\n{_failures(report) or result.stdout}{result.stderr}"
+    )
+    changed = frozenset(
+        (host, _subject(outcome) or task["task"]["name"])
+        for play in report["plays"]
+        for task in play["tasks"]
+        for host, outcome in task["hosts"].items()
+        if outcome.get("changed")
+    )
+    return Run(output=result.stdout, changed=changed)
+
+
+def ask_controller(pattern: str, expression: str) -> dict[str, Any]:
+    """Return what a Jinja expression gives for each host, rendered on the controller."""
+    arguments = ("--module-name=ansible.builtin.debug", "--args", json.dumps({"msg": expression}))
+    result = _ansible("ansible", *TARGET, pattern, *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    hosts: Mapping[str, Any] = _report(result)["plays"][0]["tasks"][0]["hosts"]
+    return {host: outcome["msg"] for host, outcome in hosts.items()}
+
+
+def _ansible(*command: str) -> subprocess.CompletedProcess[str]:
+    settings = {
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
+    }
+    return subprocess.run(
+        [PROGRAMS / command[0], *command[1:]],
+        env=os.environ | settings,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def _report(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    start = result.stdout.find("{")
+    assert start >= 0, f"no report from Ansible:\n{result.stdout}{result.stderr}"
+    report: dict[str, Any] = json.loads(result.stdout[start:])
+    return report
+
+
+def _subject(outcome: Mapping[str, Any]) -> str | None:
+    return next((str(outcome[key]) for key in ("dest", "path", "name") if outcome.get(key)), None)
+
+
+def _failures(report: Mapping[str, Any]) -> str:
+    return "".join(
+        f"{host}: {task['task']['name']}: {outcome.get('msg', outcome)}\n"
+        for play in report["plays"]
+        for task in play["tasks"]
+        for host, outcome in task["hosts"].items()
+        if outcome.get("failed") or outcome.get("unreachable")
+    )
