@@ -1,0 +1,1 @@
+"""The built-in jobs, one a module; `mapreduce.job.BUILTIN` lists them."""

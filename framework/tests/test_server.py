@@ -1,0 +1,177 @@
+"""The scheduler's server over real sockets: ranges out, results in, nothing without the token."""
+
+import http.client
+import os
+import socket
+import threading
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from mapreduce.errors import ClusterError
+from mapreduce.inputs import find
+from mapreduce.results import Store, digest, encode
+from mapreduce.server import Server
+from mapreduce.sources import ServedSource, SourceError
+
+DATA = bytes(range(256)) * 8192
+
+
+@pytest.fixture
+def book(tmp_path) -> Path:
+    path = tmp_path / "book.txt"
+    path.write_bytes(DATA)
+    return path
+
+
+@pytest.fixture
+def server(tmp_path, book):
+    (tmp_path / "spool").mkdir()
+    running = Server(
+        "127.0.0.1", "127.0.0.1", find([str(book)]), Store(tmp_path / "spool"), Path(__file__)
+    )
+    yield running
+    running.close()
+
+
+def request(server, method, path, body=None, **headers):
+    url = urllib.parse.urlsplit(server.url)
+    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=5)
+    connection.request(method, path.format(token=server.token), body=body, headers=headers)
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def reference(server):
+    return server.inputs[0].reference(server.input_url(0))
+
+
+def test_a_served_input_gives_any_range(server):
+    """Ranges are exact, clipped at the end, and empty beyond it."""
+    source = ServedSource(reference(server))
+    assert source.read(0, 10) == DATA[:10]
+    assert source.read(1_000_001, 1_500_000) == DATA[1_000_001:1_500_000]
+    assert source.read(len(DATA) - 3, len(DATA) + 50) == DATA[-3:]
+    assert source.read(len(DATA), len(DATA) + 50) == b""
+
+
+def test_many_readers_at_once_get_their_own_ranges(server):
+    """Threads share nothing that a neighbour could move."""
+    wrong = []
+
+    def read(start):
+        source = ServedSource(reference(server))
+        for at in range(start, start + 50_000, 5_000):
+            if source.read(at, at + 70_000) != DATA[at : at + 70_000]:
+                wrong.append(at)
+
+    threads = [threading.Thread(target=read, args=(n * 100_000,)) for n in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_kept_connection_that_ended_is_replaced(server):
+    """Servers may close idle connections; the next read opens another."""
+    source = ServedSource(reference(server))
+    source.read(0, 1)
+    source._connection.sock.shutdown(socket.SHUT_RDWR)
+    assert source.read(5, 9) == DATA[5:9]
+
+
+@pytest.mark.parametrize("path", ["/inputs/0", "/wrong/inputs/0", "/", "/wrong/job"])
+def test_nothing_is_served_without_the_token(server, path):
+    """Who does not know the token cannot tell what exists."""
+    assert request(server, "GET", path, Range="bytes=0-1")[0] == 404
+
+
+def test_results_are_not_taken_without_the_token(server, tmp_path):
+    """Nobody else can slip in a result."""
+    assert request(server, "PUT", "/wrong/results/b0-1/0", body=b"x")[0] == 404
+    assert not list((tmp_path / "spool").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted", "status"),
+    [
+        ("/{token}/inputs/1", "bytes=0-1", 404),
+        ("/{token}/inputs/-1", "bytes=0-1", 404),
+        ("/{token}/inputs/0", "bytes=5-4", 416),
+        ("/{token}/inputs/0", f"bytes=0-{len(DATA)}", 416),
+        ("/{token}/inputs/0", "lines=1-2", 416),
+        ("/{token}/results/b0-1/0", "bytes=0-1", 404),
+    ],
+)
+def test_a_request_for_what_is_not_there_is_refused(server, path, wanted, status):
+    """Errors have the status that HTTP has for them."""
+    assert request(server, "GET", path, Range=wanted)[0] == status
+
+
+def test_the_jobs_file_is_served_as_it_is(server):
+    """Executors run what the client has."""
+    assert request(server, "GET", "/{token}/job") == (200, Path(__file__).read_bytes())
+
+
+def test_an_input_that_changed_or_vanished_is_an_error_that_names_it(server, book):
+    """No result may mix two versions of an input."""
+    source = ServedSource(reference(server))
+    source.read(0, 1)
+    os.utime(book, ns=(1, 1))
+    with pytest.raises(SourceError, match=r"book\.txt.*changed during the job"):
+        source.read(0, 1)
+    book.unlink()
+    with pytest.raises(SourceError, match=r"book\.txt.*cannot be read any more"):
+        source.read(0, 1)
+
+
+def test_a_server_that_is_gone_is_named_with_what_to_do(server):
+    """The usual cause is an address that agents cannot reach."""
+    source = ServedSource(reference(server))
+    server.close()
+    with pytest.raises(SourceError, match=r"127\.0\.0\.1:\d+.*--advertise"):
+        source.read(0, 1)
+
+
+def test_results_come_back_as_sent(server):
+    """A result of several parts is taken once it is complete and intact."""
+    parts = [encode({b"a": 1, "b\udcff": (2, [None])}), encode({7: 1.5})]
+    receipt = [digest(part) for part in parts]
+    for number, part in enumerate(parts):
+        assert not server.store.intact("b0-1", receipt)
+        assert request(server, "PUT", f"/{{token}}/results/b0-1/{number}", body=part)[0] == 200
+    assert server.store.intact("b0-1", receipt)
+    assert list(server.store.take("b0-1", receipt)) == [{b"a": 1, "b\udcff": (2, [None])}, {7: 1.5}]
+
+
+def test_a_damaged_part_is_noticed(server):
+    """A checksum that differs makes the result count as missing."""
+    part = encode({b"a": 1})
+    request(server, "PUT", "/{token}/results/b0-1/0", body=part + b"x")
+    assert not server.store.intact("b0-1", [digest(part)])
+
+
+@pytest.mark.parametrize("name", ["../../evil/0", "b0/x", "b0", "b%2f0/0"])
+def test_a_result_cannot_leave_its_folder(server, tmp_path, name):
+    """Paths are names, never routes through the file system."""
+    assert request(server, "PUT", f"/{{token}}/results/{name}", body=b"x")[0] == 404
+    assert not list((tmp_path / "spool").iterdir())
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(server, tmp_path):
+    """Half a part must not look like one."""
+    url = urllib.parse.urlsplit(server.url)
+    with socket.create_connection((url.hostname, url.port)) as peer:
+        head = f"PUT {url.path}/results/b0-1/0 HTTP/1.1\r\nContent-Length: 100\r\n\r\n"
+        peer.sendall(head.encode() + b"x" * 50)
+        peer.shutdown(socket.SHUT_WR)
+        assert peer.recv(1000) == b""
+    assert not list((tmp_path / "spool").iterdir())
+
+
+def test_an_address_that_is_not_this_machines_is_refused():
+    """The message names the option that helps."""
+    with pytest.raises(ClusterError, match="--advertise"):
+        Server("192.0.2.1", "192.0.2.1", [], Store(Path()), None)
