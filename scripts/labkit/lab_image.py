@@ -14,7 +14,7 @@ from labkit.paths import ROOT
 
 NAME = "mesos-lab-node"
 PLAYBOOK = ROOT / "playbooks" / "node_image.yml"
-INSTALL_STAGES = ("defaults", "vars", "files", "meta", "tasks/install*", "tasks/*/install*")
+INSTALL_STAGES = ("defaults", "vars", "files", "templates/install*", "tasks/install*")
 
 
 def definition() -> list[Path]:

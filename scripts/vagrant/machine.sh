@@ -1,0 +1,39 @@
+# What a virtual machine needs and a container doesn't: a network, a kernel, a way to start
+# it. Runs as root in a chroot of the machine's root file system; the label of that file
+# system is the first argument.
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+
+printf 'LABEL=%s / ext4 noatime,errors=remount-ro 0 1\n' "$1" >/etc/fstab
+printf 'bookworm\n' >/etc/hostname
+printf '127.0.0.1 localhost\n127.0.1.1 bookworm\n' >/etc/hosts
+cat >/etc/network/interfaces <<INTERFACES
+auto lo
+iface lo inet loopback
+
+auto eth0
+iface eth0 inet dhcp
+INTERFACES
+
+# A short list of modules halves the initramfs, which counts where a machine is emulated.
+install -d /etc/initramfs-tools/conf.d
+printf 'MODULES=list\n' >/etc/initramfs-tools/conf.d/modules
+printf '%s\n' virtio_pci virtio_blk virtio_scsi virtio_net ahci sd_mod ext4 >>/etc/initramfs-tools/modules
+
+update-ca-certificates >/dev/null 2>&1
+apt-get -q update
+apt-get -q -y -o Dpkg::Use-Pty=0 upgrade
+apt-get -q -y -o Dpkg::Use-Pty=0 install --no-install-recommends linux-image-cloud-amd64
+
+cat >/boot/extlinux/extlinux.conf <<BOOT
+DEFAULT debian
+LABEL debian
+  LINUX /vmlinuz
+  INITRD /initrd.img
+  APPEND root=LABEL=$1 ro net.ifnames=0 quiet console=tty0 console=ttyS0
+BOOT
+
+systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
+    e2scrub_all.timer fstrim.timer
+apt-get clean
+rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /usr/share/doc/* /usr/share/man/*
