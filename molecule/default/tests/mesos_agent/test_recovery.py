@@ -11,6 +11,7 @@ from support.waiting import wait_for
         "systemctl restart mesos-agent",
         "kill -9 $(systemctl show --property=MainPID --value mesos-agent)",
     ],
+    ids=["restarted", "killed"],
 )
 def test_task_runs_on_through_a_restart_of_its_agent(tasks, end):
     """A task keeps its process, and can still be killed, after its agent has started anew."""

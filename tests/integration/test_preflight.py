@@ -1,0 +1,133 @@
+"""Bad input stops `ansible-playbook site.yml` before any host is touched, naming what to change."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TOPOLOGY = yaml.safe_load((ROOT / "inventory" / "topology.yml").read_text())
+# Reserved for documentation: a play that touched such a host would report it unreachable.
+NOWHERE = "192.0.2."
+TAKEN_SUBNET = "172.28.12.0/24"
+TAKEN_NAME = "mesos-lab-preflight"
+
+Inventory = dict[str, Any]
+
+
+def inventory(**groups: list[str]) -> Inventory:
+    """Return the lab's topology on hosts that don't exist, some of its groups replaced."""
+    topology = copy.deepcopy(TOPOLOGY)
+    for number, host in enumerate(topology["all"]["children"]["nodes"]["hosts"].values(), start=1):
+        host |= {"ansible_host": f"{NOWHERE}{number}", "node_address": f"{NOWHERE}{number}"}
+    for name, hosts in groups.items():
+        topology["all"]["children"][name] = {"hosts": dict.fromkeys(hosts)}
+    return topology
+
+
+def run_site(*arguments: str) -> tuple[int, str, set[str]]:
+    """Run site.yml; return its exit status, the failures' messages and the hosts it came to."""
+    environment = os.environ | {
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_TIMEOUT": "3",
+    }
+    program = Path(sys.executable).parent / "ansible-playbook"
+    result = subprocess.run(
+        [program, *arguments, ROOT / "site.yml"],
+        env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    report = json.loads(result.stdout[result.stdout.index("{") :])
+    outcomes = [
+        outcome
+        for play in report["plays"]
+        for task in play["tasks"]
+        for outcome in task["hosts"].values()
+    ]
+    messages = [str(outcome.get("msg")) for outcome in outcomes if outcome.get("failed")]
+    hosts = {
+        host
+        for host, stats in report["stats"].items()
+        if stats["changed"] or stats["unreachable"] or stats["ok"]
+    }
+    return result.returncode, "\n".join(messages), hosts - {"localhost"}
+
+
+CASES = {
+    "even ensemble": (
+        inventory(zookeeper=["control1", "control2"]), [], ["zookeeper", "odd number"],
+    ),
+    "no ensemble": (inventory(zookeeper=[]), [], ["zookeeper"]),
+    "no masters": (inventory(mesos_masters=[]), [], ["mesos_masters"]),
+    "no agents": (inventory(mesos_agents=[]), [], ["mesos_agents"]),
+    "no clients": (inventory(clients=[]), [], ["clients"]),
+    "unknown engine": (
+        inventory(), ["mesos_engine_kind=marathon"], ["mesos_engine_kind", "marathon", "pocket"],
+    ),
+    "duplicate id": (inventory(), ["zookeeper_id=2"], ["zookeeper_id"]),
+    "small quorum": (inventory(), ["mesos_master_quorum=1"], ["mesos_master_quorum", "3"]),
+    "great quorum": (inventory(), ["mesos_master_quorum=4"], ["mesos_master_quorum", "3"]),
+}  # fmt: skip
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("hosts", "variables", "words"), CASES.values(), ids=CASES.keys())
+def test_bad_inventory_stops_the_run(hosts, variables, words, tmp_path):
+    """Each mistake in the inventory fails on the controller alone, in words that name it."""
+    path = tmp_path / "hosts.yml"
+    path.write_text(yaml.safe_dump(hosts))
+    options = [f"--extra-vars={variable}" for variable in variables]
+
+    status, message, touched = run_site(f"--inventory={path}", *options)
+
+    assert status != 0
+    assert [word for word in words if word not in message] == [], message
+    assert touched == set()
+
+
+@pytest.fixture
+def taken() -> Iterator[None]:
+    """Have a Docker network, no lab's, that holds a name and a subnet."""
+    client = docker.from_env()
+    pool = docker.types.IPAMPool(subnet=TAKEN_SUBNET)
+    remove_network(client)
+    client.networks.create(TAKEN_NAME, ipam=docker.types.IPAMConfig(pool_configs=[pool]))
+    yield
+    remove_network(client)
+
+
+def remove_network(client: docker.DockerClient) -> None:
+    """Remove the network, should it be there."""
+    for network in client.networks.list(names=[f"^{TAKEN_NAME}$"]):
+        network.remove()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("name", "subnet", "words"),
+    [
+        (TAKEN_NAME, "172.28.13.0/24", ["lab_name", TAKEN_NAME]),
+        ("mesos-lab-other", TAKEN_SUBNET, ["lab_subnet", TAKEN_SUBNET]),
+        ("mesos-lab-other", "172.28.0.0/16", ["lab_subnet", TAKEN_SUBNET]),
+        ("mesos-lab-other", "300.28.0.0/16", ["lab_subnet", "300.28.0.0/16"]),
+        ("Not A Name", "172.28.13.0/24", ["lab_name", "Not A Name"]),
+    ],
+)
+def test_name_or_subnet_in_use_stops_the_run(name, subnet, words, taken):
+    """A lab whose name or subnet is taken or wrong is refused before a container is made."""
+    variables = json.dumps({"lab_name": name, "lab_subnet": subnet})
+
+    status, message, _ = run_site("--inventory=inventory/docker", f"--extra-vars={variables}")
+
+    assert status != 0
+    assert [word for word in words if word not in message] == [], message
+    containers = docker.from_env().containers.list(all=True, filters={"name": f"^{name}-"})
+    assert containers == []
