@@ -1,0 +1,74 @@
+"""Values that the agent hands to the containerizer, and gets back from it."""
+
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a container may use: the sum over its executor and its live tasks."""
+
+    cpus: float = 0.0
+    mem: int = 0
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class URI:
+    """A file to fetch into the sandbox; fields as in Mesos' CommandInfo.URI."""
+
+    value: str
+    executable: bool = False
+    extract: bool = True
+    output_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerConfig:
+    """All that it takes to launch an executor."""
+
+    container_id: str
+    argv: tuple[str, ...]
+    """Program, searched in the container's PATH, and its arguments (``argv[0]`` first)."""
+    executable: str | None = None
+    """File to run when it is not ``argv[0]``."""
+    environment: dict[str, str]
+    directory: Path
+    """The sandbox."""
+    user: str | None
+    """User to run as; None is the agent's own."""
+    limits: Limits
+    uris: tuple[URI, ...] = ()
+    rlimits: tuple[tuple[int, int, int], ...] = ()
+    """(resource, soft, hard) as in resource.prlimit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limitation:
+    """A container went over a limit and has to die."""
+
+    reason: str
+    message: str
+    mem: float | None = None
+    """The limit in MB that was exceeded, for the update's ``limitation``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Termination:
+    """How a container ended."""
+
+    status: int | None
+    """Wait status as wait(2) gives it; None when nobody could collect it."""
+    limitation: Limitation | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Usage:
+    """Statistics of a container under the names of Mesos' ResourceStatistics."""
+
+    values: dict[str, float] = field(default_factory=dict)
+
+
+KILLED = int(signal.SIGKILL)
+"""Wait status of a process that SIGKILL ended."""

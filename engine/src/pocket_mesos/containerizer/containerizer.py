@@ -1,0 +1,318 @@
+"""The Mesos containerizer: launch, watch, measure and destroy the containers of executors."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import subprocess
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pocket_mesos.containerizer import fork, process, sandbox
+from pocket_mesos.containerizer.config import (
+    ContainerConfig,
+    Limitation,
+    Limits,
+    Termination,
+)
+from pocket_mesos.containerizer.errors import ContainerizerError, DestroyError, LaunchError
+from pocket_mesos.containerizer.isolators import Isolator
+from pocket_mesos.containerizer.launcher import Launcher
+
+log = logging.getLogger(__name__)
+
+OnTermination = Callable[[str, Termination], None]
+OnForked = Callable[[str, process.ProcessId], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetcherSettings:
+    """How files get into sandboxes."""
+
+    program: Path
+    stall_timeout: float
+    """Seconds without a byte after which a download fails."""
+    frameworks_home: str = ""
+
+
+@dataclass(slots=True)
+class _Container:
+    limits: Limits
+    """What the isolators are told; kept for statistics."""
+    process: process.ProcessId | None = None
+    gated: fork.Gated | None = None
+    fetching: subprocess.Popen[bytes] | None = None
+    limitation: Limitation | None = None
+    status: int | None = None
+    destroying: asyncio.Task[None] | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Containerizer:
+    """Owns the containers of one agent.
+
+    Every container that was launched or recovered ends in exactly one call of
+    ``on_termination``, after its last process and its cgroups are gone.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        isolators: list[Isolator],
+        fetcher: FetcherSettings,
+        runtime_dir: Path,
+        on_termination: OnTermination,
+    ) -> None:
+        self._launcher = launcher
+        self._isolators = isolators
+        self._fetcher = fetcher
+        self._runtime = runtime_dir / "containers"
+        self._on_termination = on_termination
+        self._containers: dict[str, _Container] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- life of a container ---------------------------------------------------------------
+
+    async def launch(self, config: ContainerConfig, on_forked: OnForked) -> int:
+        """Start a container and return its pid.
+
+        Args:
+            config: what to start, in a sandbox that is made here.
+            on_forked: called with the process before anything of the executor has run, so that
+                it can be checkpointed.
+
+        Raises:
+            SandboxError: no sandbox.
+            LaunchError: something else failed; nothing is left of the container.
+        """
+        sandbox.create(config.directory, config.user)
+        container = _Container(config.limits)
+        self._containers[config.container_id] = container
+        try:
+            await self._fetch(config, container)
+            self._start(config, container, on_forked)
+        except ContainerizerError as error:
+            await self._cleanup(config.container_id, None)
+            del self._containers[config.container_id]
+            container.ended.set()
+            if isinstance(error, LaunchError):
+                raise
+            raise LaunchError(f"Failed to launch container: {error}") from error
+        assert container.process is not None
+        return container.process.pid
+
+    def _start(self, config: ContainerConfig, container: _Container, on_forked: OnForked) -> None:
+        """Fork, isolate, checkpoint, let go. Nothing here waits, so nothing can come between."""
+        for isolator in self._isolators:
+            isolator.prepare(config.container_id, config.limits)
+        gated = fork.fork(config)
+        child = process.own_child(gated.pid)
+        try:
+            self._launcher.adopt(config.container_id, gated.pid)
+            for isolator in self._isolators:
+                isolator.isolate(config.container_id, gated.pid)
+            self._checkpoint_pid(config.container_id, child)
+            on_forked(config.container_id, child)
+        except BaseException:
+            gated.abandon()
+            raise
+        container.gated = gated
+        container.process = child
+        gated.open()
+        self._watch(config.container_id)
+
+    def _watch(self, container_id: str) -> None:
+        for isolator in self._isolators:
+            isolator.watch(container_id, self._limited)
+        self._spawn(self._wait(container_id, self._containers[container_id]))
+
+    async def _wait(self, container_id: str, container: _Container) -> None:
+        if container.process is not None:
+            await process.wait_exit(container.process)
+        if container.gated is not None:
+            container.status = container.gated.status()
+        self.destroy(container_id)
+
+    def _limited(self, container_id: str, limitation: Limitation) -> None:
+        self.destroy(container_id, limitation)
+
+    def destroy(self, container_id: str, limitation: Limitation | None = None) -> None:
+        """Begin to end a container; its termination follows. Unknown ones are left alone."""
+        container = self._containers.get(container_id)
+        if container is None:
+            return
+        if container.fetching is not None:
+            with contextlib.suppress(ProcessLookupError):
+                container.fetching.kill()
+        if limitation is not None and container.limitation is None:
+            log.info("Container %s has reached its limit: %s", container_id, limitation.reason)
+            container.limitation = limitation
+        if container.destroying is None and container.process is not None:
+            container.destroying = self._spawn(self._destroy(container_id, container))
+
+    async def _destroy(self, container_id: str, container: _Container) -> None:
+        # An isolator may have seen what the kernel did before its notice reached us.
+        if container.limitation is None:
+            container.limitation = self.limitation(container_id)
+        try:
+            await self._cleanup(container_id, container.process)
+        except DestroyError as error:
+            log.error("Failed to destroy container %s: %s", container_id, error)
+        if container.process is not None and container.gated is not None:
+            await process.wait_exit(container.process)
+            found = container.gated.status()
+            container.status = container.status if container.status is not None else found
+        del self._containers[container_id]
+        container.ended.set()
+        self._on_termination(
+            container_id, Termination(status=container.status, limitation=container.limitation)
+        )
+
+    async def _cleanup(self, container_id: str, leader: process.ProcessId | None) -> None:
+        await self._launcher.destroy(container_id, leader)
+        for isolator in self._isolators:
+            await isolator.cleanup(container_id)
+        folder = self._runtime / container_id
+        (folder / "pid").unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            folder.rmdir()
+
+    # --- questions and changes -------------------------------------------------------------
+
+    def update(self, container_id: str, limits: Limits) -> None:
+        """Change a container's limits; one that is about to end is left alone."""
+        container = self._containers.get(container_id)
+        if container is None or container.destroying is not None:
+            return
+        container.limits = limits
+        if container.process is None:
+            return
+        for isolator in self._isolators:
+            isolator.update(container_id, limits)
+
+    def limitation(self, container_id: str) -> Limitation | None:
+        """Look now whether a container went over a limit, ahead of the kernel's notice."""
+        found = (isolator.check(container_id) for isolator in self._isolators)
+        return next((one for one in found if one is not None), None)
+
+    def pid(self, container_id: str) -> int | None:
+        """Return the pid of a container's first process, None without container."""
+        container = self._containers.get(container_id)
+        return container.process.pid if container and container.process else None
+
+    def usage(self, container_id: str) -> dict[str, float]:
+        """Measure a container; without those values that can't be had (any more)."""
+        container = self._containers.get(container_id)
+        if container is None or container.process is None:
+            return {}
+        values: dict[str, float] = {"cpus_soft_limit": container.limits.cpus}
+        if container.limits.mem:
+            values["mem_limit_bytes"] = container.limits.mem
+        pids = self._launcher.pids(container_id, container.process)
+        for isolator in self._isolators:
+            with contextlib.suppress(ContainerizerError, KeyError):
+                values |= isolator.usage(container_id, pids)
+        return values
+
+    # --- restart of the agent --------------------------------------------------------------
+
+    async def recover(self, known: dict[str, tuple[process.ProcessId, Limits]]) -> None:
+        """Take over the containers of the previous agent and destroy what nobody knows.
+
+        Args:
+                known: by container, the process that it had and its limits.
+        """
+        for container_id, (found, limits) in known.items():
+            self._containers[container_id] = _Container(limits, found)
+            if process.alive(found):
+                self._watch(container_id)
+            else:
+                self.destroy(container_id)
+        for container_id in self._orphans() - known.keys():
+            log.info("Cleaning up orphan container %s", container_id)
+            await self._cleanup(container_id, self._recorded(container_id))
+
+    def _orphans(self) -> set[str]:
+        found = set(self._launcher.containers())
+        for isolator in self._isolators:
+            found |= isolator.containers()
+        if self._runtime.is_dir():
+            found |= {folder.name for folder in self._runtime.iterdir()}
+        return found
+
+    def _checkpoint_pid(self, container_id: str, found: process.ProcessId) -> None:
+        folder = self._runtime / container_id
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "pid").write_text(f"{found.pid} {found.start_time}")
+
+    def _recorded(self, container_id: str) -> process.ProcessId | None:
+        """Return the process that an orphan had."""
+        try:
+            pid, start = (self._runtime / container_id / "pid").read_text().split()
+        except (OSError, ValueError):
+            return None
+        return process.ProcessId(int(pid), int(start))
+
+    # --- fetcher ---------------------------------------------------------------------------
+
+    async def _fetch(self, config: ContainerConfig, container: _Container) -> None:
+        if not config.uris:
+            return
+        container.fetching = self._start_fetcher(config)
+        await process.wait_exit(process.own_child(container.fetching.pid))
+        status = container.fetching.wait()
+        container.fetching = None
+        if status != 0:
+            how = f"exited with status {status}" if status > 0 else f"killed by signal {-status}"
+            raise LaunchError(
+                "Failed to launch container: Failed to fetch all URIs for container "
+                f"'{config.container_id}': {how}"
+            )
+
+    def _start_fetcher(self, config: ContainerConfig) -> subprocess.Popen[bytes]:
+        user, group, groups = fork.credentials(config.user)
+        with (
+            (config.directory / "stdout").open("ab") as stdout,
+            (config.directory / "stderr").open("ab") as stderr,
+        ):
+            try:
+                return subprocess.Popen(
+                    [self._fetcher.program],
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    cwd=config.directory,
+                    env=config.environment | {"MESOS_FETCHER_INFO": self._fetcher_info(config)},
+                    start_new_session=True,
+                    user=user,
+                    group=group,
+                    extra_groups=groups,
+                )
+            except OSError as error:
+                raise LaunchError(
+                    f"Failed to launch container: Failed to run '{self._fetcher.program}': {error}"
+                ) from error
+
+    def _fetcher_info(self, config: ContainerConfig) -> str:
+        items = []
+        for uri in config.uris:
+            value: dict[str, object] = {"value": uri.value, "extract": uri.extract}
+            if uri.executable:
+                value["executable"] = True
+            if uri.output_file is not None:
+                value["output_file"] = uri.output_file
+            items.append({"action": "BYPASS_CACHE", "uri": value})
+        info = {
+            "items": items,
+            "sandbox_directory": str(config.directory),
+            "stall_timeout": {"nanoseconds": int(self._fetcher.stall_timeout * 1e9)},
+            "frameworks_home": self._fetcher.frameworks_home,
+        }
+        return json.dumps(info, separators=(",", ":"))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,46 @@
+"""What every isolator does."""
+
+from collections.abc import Callable
+
+from pocket_mesos.containerizer.config import Limitation, Limits
+
+Watcher = Callable[[str, Limitation], None]
+"""Told once that a container (by id) went over a limit."""
+
+
+class Isolator:
+    """Does nothing; subclasses override what concerns them.
+
+    For each container: prepare, isolate while its process waits at the gate, watch; update
+    whenever its limits change; cleanup when no process is left. After a restart of the agent,
+    ``watch`` comes without ``prepare``.
+    """
+
+    name = ""
+
+    def prepare(self, container_id: str, limits: Limits) -> None:
+        """Make what the container needs before it has a process."""
+
+    def isolate(self, container_id: str, pid: int) -> None:
+        """Put the container's first process under the limits."""
+
+    def watch(self, container_id: str, watcher: Watcher) -> None:
+        """Report from now on when the container goes over its limit."""
+
+    def check(self, container_id: str) -> Limitation | None:
+        """Look now whether the container went over its limit."""
+        return None
+
+    def update(self, container_id: str, limits: Limits) -> None:
+        """Change the limits."""
+
+    def usage(self, container_id: str, pids: list[int]) -> dict[str, float]:
+        """Measure, under the names of Mesos' ResourceStatistics."""
+        return {}
+
+    async def cleanup(self, container_id: str) -> None:
+        """Remove what is left of the container here; fine when there is nothing."""
+
+    def containers(self) -> set[str]:
+        """Return the containers of which something exists here."""
+        return set()
