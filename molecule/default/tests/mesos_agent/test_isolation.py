@@ -37,15 +37,15 @@ def read(node: Node, file: str) -> int | None:
 
 def test_memory_limit_is_what_the_task_asks_for(tasks, agent):
     """The cgroup of a task that runs is limited to the memory of the task and of its executor."""
-    task = tasks.launch("sleep 600", cpus=0.1, mem=64, hostname=agent.name)
+    task = tasks.launch("sleep 600", cpus=0.1, mem=64, hostname=agent.address)
     found = limit(agent, task, "memory", "memory.limit_in_bytes", "memory.max")
     assert found == (64 + EXECUTOR_MEM) * MEGABYTE
 
 
 def test_cpu_weight_is_in_proportion_to_what_tasks_ask_for(tasks, agent):
     """A task that asks for three times the CPU (executor included) gets three times the weight."""
-    one = tasks.launch("sleep 600", cpus=0.1, mem=32, hostname=agent.name)
-    three = tasks.launch("sleep 600", cpus=0.5, mem=32, hostname=agent.name)
+    one = tasks.launch("sleep 600", cpus=0.1, mem=32, hostname=agent.address)
+    three = tasks.launch("sleep 600", cpus=0.5, mem=32, hostname=agent.address)
     weights = [limit(agent, task, "cpu", "cpu.shares", "cpu.weight") for task in (one, three)]
     expected = (0.5 + EXECUTOR_CPUS) / (0.1 + EXECUTOR_CPUS)
     assert weights[1] / weights[0] == pytest.approx(expected, rel=0.05), weights
@@ -53,10 +53,10 @@ def test_cpu_weight_is_in_proportion_to_what_tasks_ask_for(tasks, agent):
 
 def test_task_that_exceeds_its_memory_is_killed_and_its_neighbour_lives(tasks, agent):
     """A task over its memory ends with Mesos' reason; another on the same agent runs on."""
-    neighbour = tasks.launch("sleep 600", cpus=0.1, mem=32, hostname=agent.name)
+    neighbour = tasks.launch("sleep 600", cpus=0.1, mem=32, hostname=agent.address)
     process = processes.of_task(agent, neighbour)
 
-    hog = tasks.launch(HOG, cpus=0.1, mem=64, hostname=agent.name)
+    hog = tasks.launch(HOG, cpus=0.1, mem=64, hostname=agent.address)
 
     status = tasks.wait(hog, {"TASK_FAILED"})
     assert status["reason"] == "REASON_CONTAINER_LIMITATION_MEMORY", status

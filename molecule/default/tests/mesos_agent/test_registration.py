@@ -4,7 +4,6 @@ import re
 
 import pytest
 from support import cluster, inventory
-from support.inventory import Node
 
 
 def parse(text: str) -> dict[str, float | str]:
@@ -17,17 +16,6 @@ def normal(value: object) -> float | str:
     """Return a number as a float, and text without blanks."""
     text = re.sub(r"\s", "", str(value))
     return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else text
-
-
-def registered(node: Node, leader: Node) -> dict:
-    """Return the one active agent of that name which the leader knows."""
-    found = [
-        agent
-        for agent in cluster.agents(leader)
-        if agent["hostname"] == node.name and agent["active"]
-    ]
-    assert len(found) == 1
-    return found[0]
 
 
 @pytest.mark.parametrize("name", [node.name for node in inventory.group("mesos_agents")])
@@ -44,13 +32,13 @@ class TestAgent:
         """The leader knows the agent with the resources that the inventory declares."""
         node = inventory.nodes()[name]
         declared = parse(node.variables["mesos_agent_resources"])
-        known = registered(node, leader)["resources"]
+        known = cluster.active_agents(leader)[node.address]["resources"]
         assert {key: normal(known[key]) for key in declared} == declared
 
     def test_has_the_declared_attributes(self, name, leader):
         """The leader knows the agent with exactly the attributes that the inventory declares."""
         node = inventory.nodes()[name]
-        known = registered(node, leader)["attributes"]
+        known = cluster.active_agents(leader)[node.address]["attributes"]
         assert {key: normal(value) for key, value in known.items()} == parse(
             node.variables["mesos_agent_attributes"]
         )
@@ -58,7 +46,7 @@ class TestAgent:
     def test_answers_at_its_declared_address(self, name, leader):
         """The leader knows the agent at the inventory's address, and the agent answers there."""
         node = inventory.nodes()[name]
-        agent = registered(node, leader)
+        agent = cluster.active_agents(leader)[node.address]
         assert agent["pid"] == f"slave(1)@{node.address}:{cluster.AGENT_PORT}"
         answer = cluster.ask(node, "/state", port=cluster.AGENT_PORT)
         assert answer.json()["id"] == agent["id"]

@@ -54,13 +54,8 @@ def leader() -> Node:
 
 def _whole_leader() -> Node | None:
     found = leaders()
-    wanted = {node.name for node in inventory.group("mesos_agents")}
-    if (
-        len(found) != 1
-        or {agent["hostname"] for agent in agents(found[0]) if agent["active"]} != wanted
-    ):
-        return None
-    return found[0]
+    wanted = {node.address for node in inventory.group("mesos_agents")}
+    return found[0] if len(found) == 1 and set(active_agents(found[0])) == wanted else None
 
 
 def state(master: Node) -> dict[str, Any]:
@@ -68,25 +63,21 @@ def state(master: Node) -> dict[str, Any]:
     return _json(master, "/state")
 
 
-def agents(master: Node) -> list[dict[str, Any]]:
-    """Return what a leading master knows of its agents."""
-    known: list[dict[str, Any]] = _json(master, "/slaves")["slaves"]
-    return known
+def active_agents(master: Node) -> dict[str, dict[str, Any]]:
+    """Return the agents that a leading master calls active, by host name: the node's address."""
+    agents = [agent for agent in _json(master, "/slaves")["slaves"] if agent["active"]]
+    by_name = {agent["hostname"]: agent for agent in agents}
+    assert len(by_name) == len(agents), "an agent is registered twice"
+    return by_name
 
 
-def agent_id(node: Node) -> str:
-    """Return the id under which an agent is registered and active."""
-    found = [
-        agent["id"]
-        for agent in agents(leader())
-        if agent["hostname"] == node.name and agent["active"]
-    ]
-    assert len(found) == 1, f"{node.name} is registered {len(found)} times"
-    return str(found[0])
+def agent_is_registered(agent: Node) -> bool:
+    """Tell whether an agent's process, as it is now, is registered with a master."""
+    return bool(_json(agent, "/metrics/snapshot", port=AGENT_PORT)["slave/registered"])
 
 
-def _json(node: Node, path: str) -> dict[str, Any]:
-    response = ask(node, path)
+def _json(node: Node, path: str, port: int = MASTER_PORT) -> dict[str, Any]:
+    response = ask(node, path, port)
     response.raise_for_status()
     answer: dict[str, Any] = response.json()
     return answer
