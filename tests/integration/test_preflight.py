@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 TOPOLOGY = yaml.safe_load((ROOT / "inventory" / "topology.yml").read_text())
 # Reserved for documentation: a play that touched such a host would report it unreachable.
 NOWHERE = "192.0.2."
-TAKEN_SUBNET = "172.28.12.0/24"
+TAKEN_SUBNET = "172.28.96.0/24"
 TAKEN_NAME = "mesos-lab-preflight"
 
 Inventory = dict[str, Any]
@@ -114,11 +114,11 @@ def remove_network(client: docker.DockerClient) -> None:
 @pytest.mark.parametrize(
     ("name", "subnet", "words"),
     [
-        (TAKEN_NAME, "172.28.13.0/24", ["lab_name", TAKEN_NAME]),
+        (TAKEN_NAME, "172.28.97.0/24", ["lab_name", TAKEN_NAME]),
         ("mesos-lab-other", TAKEN_SUBNET, ["lab_subnet", TAKEN_SUBNET]),
-        ("mesos-lab-other", "172.28.0.0/16", ["lab_subnet", TAKEN_SUBNET]),
+        ("mesos-lab-other", "172.28.96.0/20", ["lab_subnet", TAKEN_SUBNET]),
         ("mesos-lab-other", "300.28.0.0/16", ["lab_subnet", "300.28.0.0/16"]),
-        ("Not A Name", "172.28.13.0/24", ["lab_name", "Not A Name"]),
+        ("Not A Name", "172.28.97.0/24", ["lab_name", "Not A Name"]),
     ],
 )
 def test_name_or_subnet_in_use_stops_the_run(name, subnet, words, taken):

@@ -1,7 +1,9 @@
 """Ansible as the tests run it: the scenario's inventory and variables, results as data."""
 
+import functools
 import json
 import os
+import string
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,13 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SCENARIO = Path(__file__).parents[2]
-ROOT = SCENARIO.parents[1]
-TARGET = (f"--inventory={ROOT}/inventory/docker", f"--extra-vars=@{SCENARIO}/lab.yml")
+import yaml
+
+ROOT = Path(__file__).parents[4]
+SCENARIO = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", Path(__file__).parents[2]))
 PROGRAMS = Path(sys.executable).parent
 """Ansible's commands lie beside the interpreter that runs the tests."""
 TIMEOUT = 300
 """Seconds that a playbook may take; a converge that has little to do needs about 40."""
+
+
+@functools.cache
+def target() -> list[str]:
+    """Return the options by which Molecule makes Ansible work on the scenario's lab."""
+    config = yaml.safe_load((SCENARIO / "molecule.yml").read_text())
+    folders = {"MOLECULE_PROJECT_DIRECTORY": ROOT, "MOLECULE_SCENARIO_DIRECTORY": SCENARIO}
+    options = config["ansible"]["executor"]["args"]["ansible_playbook"]
+    return [string.Template(option).substitute(folders) for option in options]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,7 @@ class Run:
 
 def run(name: str, *options: str) -> Run:
     """Run a playbook of the repository on the scenario's lab; it must succeed."""
-    result = _ansible("ansible-playbook", *TARGET, *options, str(ROOT / name))
+    result = _ansible("ansible-playbook", *target(), *options, str(ROOT / name))
     report = _report(result)
     assert result.returncode == 0, (
         f"{name} failed:\n{_failures(report) or result.stdout}{result.stderr}"
@@ -47,7 +59,7 @@ def run(name: str, *options: str) -> Run:
 def ask_controller(pattern: str, expression: str) -> dict[str, Any]:
     """Return what a Jinja expression gives for each host, rendered on the controller."""
     arguments = ("--module-name=ansible.builtin.debug", "--args", json.dumps({"msg": expression}))
-    result = _ansible("ansible", *TARGET, pattern, *arguments)
+    result = _ansible("ansible", *target(), pattern, *arguments)
     assert result.returncode == 0, result.stdout + result.stderr
     hosts: Mapping[str, Any] = _report(result)["plays"][0]["tasks"][0]["hosts"]
     return {host: outcome["msg"] for host, outcome in hosts.items()}
