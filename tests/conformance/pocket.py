@@ -1,0 +1,191 @@
+"""The suite's own cluster: mesos-master and mesos-agent as processes on loopback.
+
+Started only when no cluster is given. The daemons are those beside the Python that runs
+the suite, or those of the folder named by MESOS_SBIN: anything that takes Mesos' flags.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from . import leftovers
+from .cluster import Cluster, NoCluster, eventually
+from .wire import Address, request
+
+HOST = "127.0.0.1"
+AGENT_RESOURCES = "cpus:4;mem:4096;disk:10000;ports:[31000-31099]"
+# Shorter than Mesos' default of a minute, so that the timeout can be awaited.
+EXECUTOR_REGISTRATION_TIMEOUT = "12secs"
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nothing uses now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def daemon_path(name: str) -> str:
+    """Find a daemon's program."""
+    folder = os.environ.get("MESOS_SBIN") or str(Path(sys.executable).parent)
+    path = shutil.which(name, path=folder)
+    if path is None:
+        raise NoCluster(
+            f"no {name} in {folder}: install the engine there (scripts/venv), name its folder"
+            " in MESOS_SBIN, or name a running cluster in MESOS_MASTER"
+        )
+    return path
+
+
+def daemon_environment(run: Path) -> dict[str, str]:
+    """Nothing of ours that a daemon would take for a flag; the run's mark instead."""
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    return {**kept, "CONFORMANCE_RUN": f"{run}/"}
+
+
+def cgroups_writable() -> bool:
+    """Say whether an agent here could make cgroups for cpu and memory."""
+    if os.getuid() != 0:
+        return False
+    v1 = [leftovers.CGROUPS / "cpu", leftovers.CGROUPS / "memory", leftovers.CGROUPS / "freezer"]
+    hierarchies = v1 if v1[1].is_dir() else [leftovers.CGROUPS]
+    probe = f"mesos-conformance-probe-{os.getpid()}"
+    try:
+        for hierarchy in hierarchies:
+            (hierarchy / probe).mkdir()
+            (hierarchy / probe).rmdir()
+    except OSError:
+        return False
+    controllers = leftovers.CGROUPS / "cgroup.controllers"
+    return len(hierarchies) > 1 or {"cpu", "memory"} <= set(controllers.read_text().split())
+
+
+class Daemon:
+    """One daemon process, its log, and how to start it again."""
+
+    def __init__(self, run: Path, name: str, flags: dict[str, str]) -> None:
+        self.run = run
+        self.name = name
+        self.address = Address(HOST, int(flags["port"]))
+        self.log = run / f"{name}.log"
+        program = daemon_path("mesos-agent" if name.startswith("agent") else "mesos-master")
+        self._argv = [program, *(f"--{key}={value}" for key, value in flags.items())]
+        self.start()
+
+    def start(self) -> None:
+        """Start it (again), in the same place with the same flags."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=daemon_environment(self.run),
+                cwd=self.run,
+                start_new_session=True,
+            )
+
+    def serving(self) -> bool:
+        """Say whether it answers /health."""
+        if self._process.poll() is not None:
+            tail = self.log.read_text(errors="replace")[-2000:]
+            raise NoCluster(f"{self.name} exited with {self._process.returncode}:\n{tail}")
+        try:
+            return request(self.address, "GET", "/health").status == 200
+        except OSError:
+            return False
+
+    def wait_serving(self) -> None:
+        """Wait until it answers."""
+        eventually(self.serving, f"{self.name} serving at {self.address}")
+
+    def kill(self) -> None:
+        """kill -9"""
+        self._process.kill()
+        self._process.wait()
+
+    def wait_exit(self, patience: float = 30) -> int:
+        """Wait until it has ended by itself; return its exit status."""
+        return self._process.wait(patience)
+
+    def stop(self) -> None:
+        """End it as an operator does, and for certain."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class PocketCluster:
+    """Masters and one agent of a run, with everything they leave behind."""
+
+    def __init__(self) -> None:
+        self.run = leftovers.new_run()
+        self.masters: list[Daemon] = []
+        self.agents: list[Daemon] = []
+
+    def start_master(self, **flags: str) -> Daemon:
+        """Start a master on a free port."""
+        name = f"master{len(self.masters) + 1}"
+        own = {"ip": HOST, "hostname": HOST, "port": str(free_port())}
+        folders = {"work_dir": str(self.run / name), "log_dir": str(self.run / f"{name}-log")}
+        master = Daemon(self.run, name, {**own, **folders, **flags})
+        self.masters.append(master)
+        master.wait_serving()
+        return master
+
+    def start_agent(self, master: str, **flags: str) -> Daemon:
+        """Start an agent: with cgroups where this machine allows it, else without."""
+        name = f"agent{len(self.agents) + 1}"
+        own = {"ip": HOST, "hostname": HOST, "port": str(free_port()), "master": master}
+        folders = {
+            "work_dir": str(self.run / name),
+            "runtime_dir": str(self.run / f"{name}-runtime"),
+            "log_dir": str(self.run / f"{name}-log"),
+        }
+        settings = {
+            "resources": AGENT_RESOURCES,
+            "attributes": "rack:r1;zone:z1",
+            "executor_registration_timeout": EXECUTOR_REGISTRATION_TIMEOUT,
+            "systemd_enable_support": "false",
+        }
+        isolation = {"launcher": "posix", "isolation": "posix/cpu,posix/mem"}
+        if cgroups_writable():
+            isolation = {
+                "launcher": "linux",
+                "isolation": "cgroups/cpu,cgroups/mem",
+                "cgroups_root": leftovers.cgroups_root(self.run),
+            }
+        agent = Daemon(self.run, name, {**own, **folders, **settings, **isolation, **flags})
+        self.agents.append(agent)
+        agent.wait_serving()
+        return agent
+
+    def cluster(self) -> Cluster:
+        """Look at it as at any other cluster, once its agents are active."""
+        master = self.masters[0].address
+
+        def ready() -> bool:
+            leader = request(master, "GET", "/redirect")
+            if leader.status != 307:
+                return False
+            at = Address.parse(leader.header("Location") or "")
+            return bool(request(at, "GET", "/state").json()["activated_slaves"] == len(self.agents))
+
+        eventually(ready, f"{len(self.agents)} active agents")
+        agent = self.agents[0].address if self.agents else None
+        return Cluster.at(tuple(daemon.address for daemon in self.masters), agent)
+
+    def close(self) -> None:
+        """Stop the daemons and remove what they leave."""
+        for daemon in [*self.agents, *self.masters]:
+            daemon.stop()
+        leftovers.sweep(self.run)

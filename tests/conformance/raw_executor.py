@@ -1,0 +1,153 @@
+"""A custom executor of nothing but the standard library, sent inside its own command.
+
+It does what it is told: a task's data, a framework message and the variable
+CONFORMANCE_ACTIONS (before SUBSCRIBE) hold a JSON list of actions. Other data is echoed.
+
+    {"do": "update", "state": S, "message": M, "data": D}   status of the current task
+    {"do": "post", "name": N, "method", "headers", "body"}  any request; the answer is kept
+    {"do": "report"}         send environment, events and answers as a framework message
+    {"do": "exit", "status": N}
+"""
+
+import base64
+import http.client
+import json
+import os
+import sys
+import time
+import uuid
+
+ENV = os.environ
+FRAMEWORK_ID = ENV["MESOS_FRAMEWORK_ID"]
+EXECUTOR_ID = ENV["MESOS_EXECUTOR_ID"]
+ENDPOINT = ENV["MESOS_AGENT_ENDPOINT"]
+PATH = "/" + ENV["MESOS_SLAVE_PID"].split("@")[0] + "/api/v1/executor"
+HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+class Executor:
+    def __init__(self):
+        self.events = []
+        self.answers = {}
+        self.task = None  # the task whose data is being obeyed
+        self.unacknowledged = {}  # update by its uuid
+        self.tasks = {}  # launched and not yet acknowledged, by id
+
+    def post(self, body, headers=HEADERS, method="POST"):
+        connection = http.client.HTTPConnection(ENDPOINT, timeout=30)
+        connection.putrequest(method, PATH, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        payload = (body if isinstance(body, str) else json.dumps(body)).encode()
+        connection.putheader("Content-Length", str(len(payload)))
+        connection.endheaders(payload)
+        return connection.getresponse()
+
+    def call(self, kind, **fields):
+        ids = {"framework_id": {"value": FRAMEWORK_ID}, "executor_id": {"value": EXECUTOR_ID}}
+        return self.post({"type": kind, **ids, **fields})
+
+    def obey(self, actions):
+        for action in actions:
+            getattr(self, "do_" + action.pop("do"))(**action)
+
+    def do_update(self, state, message=None, data=None):
+        status = {
+            "task_id": self.task,
+            "state": state,
+            "source": "SOURCE_EXECUTOR",
+            "uuid": base64.b64encode(uuid.uuid4().bytes).decode(),
+            "timestamp": time.time(),
+        }
+        if message is not None:
+            status["message"] = message
+        if data is not None:
+            status["data"] = base64.b64encode(data.encode()).decode()
+        self.unacknowledged[status["uuid"]] = {"status": status}
+        self.call("UPDATE", update={"status": status}).read()
+
+    def do_post(self, name, body, headers=HEADERS, method="POST"):
+        text = body if isinstance(body, str) else json.dumps(body)
+        fresh = base64.b64encode(uuid.uuid4().bytes).decode()
+        for mark, value in (("$FRAMEWORK", FRAMEWORK_ID), ("$EXECUTOR", EXECUTOR_ID), ("$UUID", fresh)):
+            text = text.replace(mark, value)
+        answer = self.post(text, headers, method)
+        self.answers[name] = {
+            "status": answer.status,
+            "reason": answer.reason,
+            "headers": answer.getheaders(),
+            "body": answer.read().decode(),
+        }
+
+    def do_report(self):
+        report = {"environment": dict(ENV), "events": self.events, "answers": self.answers}
+        self.send(json.dumps(report).encode())
+
+    def do_exit(self, status):
+        os._exit(status)
+
+    def send(self, data):
+        self.call("MESSAGE", message={"data": base64.b64encode(data).decode()}).read()
+
+    def take(self, event):
+        self.events.append(event)
+        handler = getattr(self, "on_" + event["type"].lower(), None)
+        if handler:
+            handler(event.get(event["type"].lower()))
+
+    def on_launch(self, launch):
+        self.task = launch["task"]["task_id"]
+        self.tasks[self.task["value"]] = launch["task"]
+        self.obey(json.loads(base64.b64decode(launch["task"].get("data", "")) or "[]"))
+
+    def on_acknowledged(self, acknowledged):
+        self.unacknowledged.pop(acknowledged["uuid"], None)
+        self.tasks.pop(acknowledged["task_id"]["value"], None)
+
+    def on_message(self, message):
+        data = base64.b64decode(message["data"])
+        if data.startswith(b"["):
+            self.obey(json.loads(data))
+        else:
+            self.send(b"echo:" + data)
+
+    def on_kill(self, kill):
+        self.task = kill["task_id"]
+        self.do_update("TASK_KILLED", "killed by the executor")
+
+    def on_shutdown(self, _):
+        os._exit(0)
+
+    def subscribe(self):
+        pending = {
+            "unacknowledged_tasks": list(self.tasks.values()),
+            "unacknowledged_updates": list(self.unacknowledged.values()),
+        }
+        return self.call("SUBSCRIBE", subscribe=pending)
+
+    def follow(self, stream):
+        """Take events until the stream ends."""
+        try:
+            while line := stream.readline():
+                self.take(json.loads(stream.read(int(line))))
+        except (OSError, http.client.HTTPException, ValueError):
+            pass  # the agent went away in the middle of a record
+
+    def run(self):
+        self.obey(json.loads(ENV.get("CONFORMANCE_ACTIONS", "[]")))
+        self.follow(self.subscribe())
+        deadline = time.monotonic() + 60
+        while ENV.get("MESOS_CHECKPOINT") == "1" and time.monotonic() < deadline:
+            time.sleep(0.2)
+            try:
+                stream = self.subscribe()
+            except OSError:
+                continue  # the agent is still away
+            if stream.status == 200:
+                self.follow(stream)
+                deadline = time.monotonic() + 60
+
+
+if __name__ == "__main__":
+    Executor().run()
+    sys.exit(0)

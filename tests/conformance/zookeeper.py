@@ -1,0 +1,73 @@
+"""A real ZooKeeper server for the tests of a highly available cluster.
+
+Runs the server classes of the distribution's package (Debian: libzookeeper-java) on a
+free port of the loopback, with a short tick so that short session timeouts are granted.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+from .cluster import eventually
+from .pocket import HOST, daemon_environment, free_port
+
+JARS = Path("/usr/share/java")
+SERVER = "org.apache.zookeeper.server.ZooKeeperServerMain"
+TICK_MS = 500  # the server grants sessions of 2 to 20 ticks
+
+
+def missing() -> str | None:
+    """Say what a ZooKeeper server needs and this machine lacks."""
+    if shutil.which("java") is None:
+        return "no java on PATH"
+    if not (JARS / "zookeeper.jar").exists():
+        return f"no {JARS}/zookeeper.jar (Debian: libzookeeper-java)"
+    return None
+
+
+class ZooKeeper:
+    """One standalone server, whose files are in a run's folder."""
+
+    def __init__(self, run: Path) -> None:
+        self.port = free_port()
+        self.url = f"zk://{HOST}:{self.port}/mesos"
+        self._log = run / "zookeeper.log"
+        config = run / "zoo.cfg"
+        lines = {
+            "tickTime": TICK_MS,
+            "dataDir": run / "zookeeper",
+            "clientPort": self.port,
+            "clientPortAddress": HOST,
+            "admin.enableServer": "false",
+            "4lw.commands.whitelist": "ruok",
+        }
+        config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+        jars = f"{JARS}/zookeeper.jar:{JARS}/*"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["java", "-Xmx128m", "-cp", jars, SERVER, str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=daemon_environment(run),
+                start_new_session=True,
+            )
+        eventually(self._serving, f"ZooKeeper serving on port {self.port}")
+
+    def _serving(self) -> bool:
+        if self._process.poll() is not None:
+            raise RuntimeError(f"ZooKeeper exited:\n{self._log.read_text()[-2000:]}")
+        try:
+            with socket.create_connection((HOST, self.port), timeout=1) as connection:
+                connection.sendall(b"ruok")
+                return connection.recv(4) == b"imok"
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """End the server."""
+        self._process.kill()
+        self._process.wait()
