@@ -62,9 +62,8 @@ def test_many_readers_at_once_get_their_own_ranges(server):
 
     def read(start):
         source = ServedSource(reference(server))
-        for at in range(start, start + 50_000, 5_000):
-            if source.read(at, at + 70_000) != DATA[at : at + 70_000]:
-                wrong.append(at)
+        offsets = range(start, start + 50_000, 5_000)
+        wrong.extend(at for at in offsets if source.read(at, at + 70_000) != DATA[at : at + 70_000])
 
     threads = [threading.Thread(target=read, args=(n * 100_000,)) for n in range(12)]
     for thread in threads:
@@ -111,8 +110,11 @@ def test_a_request_for_what_is_not_there_is_refused(server, path, wanted, status
 
 
 def test_the_jobs_file_is_served_as_it_is(server):
-    """Executors run what the client has."""
-    assert request(server, "GET", "/{token}/job") == (200, Path(__file__).read_bytes())
+    """Executors run what the client has; who fetches it cannot do more with its URL."""
+    path = urllib.parse.urlsplit(server.job_url).path
+    assert request(server, "GET", path) == (200, Path(__file__).read_bytes())
+    assert request(server, "GET", "/{token}/job")[0] == 404
+    assert request(server, "PUT", path.replace("job", "results/b0-1/0"), body=b"x")[0] == 404
 
 
 def test_an_input_that_changed_or_vanished_is_an_error_that_names_it(server, book):

@@ -1,5 +1,6 @@
 """However inputs are cut, each record is mapped exactly once."""
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -15,7 +16,7 @@ SPACES = [chr(code) for code in range(0x3001) if chr(code).isspace()]
 
 FRAGMENTS = st.one_of(
     st.sampled_from(SPACES).map(str.encode),
-    st.sampled_from([b"\r\n", b"a", b"to", "’".encode(), "ü€𝄞".encode(), b"\x00"]),
+    st.sampled_from([b"\r\n", b"a", b"to", "\u2019".encode(), "ü€𝄞".encode(), b"\x00"]),
     # Truncated, overlong and stray bytes, also of the characters that are white space.
     st.sampled_from([b"\xe2", b"\xe2\x80", b"\xc2", b"\x85", b"\xa8", b"\xe3\x80", b"\xff"]),
     st.sampled_from([b"\xf0\x90", b"\xed\xa0\x80", b"\xc0\xa0", b"\xe1\x9a", b"\xf4\x90\x80\x80"]),
@@ -30,7 +31,7 @@ def reader(data: bytes):
 
 def borders(data: bytes, cuts: list[int]) -> list[tuple[int, int]]:
     points = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    return list(zip(points, points[1:], strict=False))
+    return list(itertools.pairwise(points))
 
 
 def expected(data: bytes) -> Counter:

@@ -405,9 +405,7 @@ class Core:
             self.idle_since = now
 
     def _complete(self) -> bool:
-        return self.blocks is not None and all(
-            block.state is State.DONE for block in self.blocks
-        )
+        return self.blocks is not None and all(block.state is State.DONE for block in self.blocks)
 
     def check(self) -> None:
         """Assert what always holds; for tests."""
@@ -427,5 +425,3 @@ def _describe(update: events.Update) -> str:
     if update.state == "TASK_FINISHED":
         return "TASK_FINISHED, but a result that did not arrive intact"
     return f"{update.state}{reason}: {update.message or 'no message'}"
-
-

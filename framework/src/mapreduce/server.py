@@ -35,6 +35,8 @@ class Server:
         self.store = store
         self.job_file = job_file
         self.token = secrets.token_urlsafe(16)
+        # Of its own, as Mesos shows the URIs of executors to anybody.
+        self.job_token = secrets.token_urlsafe(16)
         try:
             self._http = _Http((host, 0), self)
         except OSError as error:
@@ -42,7 +44,8 @@ class Server:
                 f"No server can listen on {host}, which agents would call: {error.strerror}. "
                 "--advertise sets another address."
             ) from error
-        self.url = f"http://{advertised}:{self._http.server_address[1]}/{self.token}"
+        self._base = f"http://{advertised}:{self._http.server_address[1]}"
+        self.url = f"{self._base}/{self.token}"
         # The poll interval is what close() takes.
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -52,8 +55,8 @@ class Server:
 
     @property
     def job_url(self) -> str:
-        """Where agents fetch the job's file."""
-        return f"{self.url}/job"
+        """Return where agents fetch the job's file."""
+        return f"{self._base}/{self.job_token}/job"
 
     def close(self) -> None:
         """Stop listening; what is under way ends with the process."""
@@ -80,23 +83,24 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 300
     server: _Http
 
-    def do_GET(self) -> None:  # noqa: N802 named by http.server
-        rest = self._authorized()
-        if rest == "job" and self.server.owner.job_file is not None:
-            self._send(HTTPStatus.OK, self.server.owner.job_file.read_bytes())
-        elif rest is not None and rest.startswith("inputs/"):
+    def do_GET(self) -> None:
+        owner = self.server.owner
+        if owner.job_file is not None and self._behind(owner.job_token) == "job":
+            self._send(HTTPStatus.OK, owner.job_file.read_bytes())
+            return
+        rest = self._behind(owner.token)
+        if rest is not None and rest.startswith("inputs/"):
             self._send_input(rest.removeprefix("inputs/"))
         else:
             self._send(HTTPStatus.NOT_FOUND, b"no such path\n")
 
-    def do_PUT(self) -> None:  # noqa: N802 named by http.server
+    def do_PUT(self) -> None:
         length = int(self.headers.get("Content-Length", -1))
         if not 0 <= length <= LARGEST_PART:
             self.close_connection = True
             self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"a part needs a length below 1 GB\n")
             return
-        rest = self._authorized()
-        match = _RESULT.fullmatch(rest or "")
+        match = _RESULT.fullmatch(self._behind(self.server.owner.token) or "")
         if match is None:
             self.close_connection = True
             self._send(HTTPStatus.NOT_FOUND, b"no such path\n")
@@ -106,11 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.owner.store.put(match[1], int(match[2]), body)
             self._send(HTTPStatus.OK, b"")
 
-    def _authorized(self) -> str | None:
-        """Return the path behind the token, None where the token is wrong."""
-        token, _, rest = self.path.lstrip("/").partition("/")
-        known = self.server.owner.token
-        return rest if hmac.compare_digest(token.encode(), known.encode()) else None
+    def _behind(self, token: str) -> str | None:
+        """Return the path behind the token, None where another one stands."""
+        found, _, rest = self.path.lstrip("/").partition("/")
+        return rest if hmac.compare_digest(found.encode(), token.encode()) else None
 
     def _send_input(self, number: str) -> None:
         inputs = self.server.owner.inputs
@@ -120,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         given = inputs[int(number)]
         try:
             assert given.path is not None  # executors ask for files only
-            file = open(given.path, "rb", buffering=0)  # noqa: SIM115 closed below
+            file = Path(given.path).open("rb", buffering=0)  # noqa: SIM115 closed below
         except OSError as error:
             self._send(HTTPStatus.GONE, f"cannot be read any more: {error.strerror}\n".encode())
             return

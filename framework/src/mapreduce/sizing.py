@@ -52,11 +52,9 @@ def plan(offer: Offer) -> Plan | None:
     return Plan(workers, EXECUTOR_MEM + workers * WORKER_MEM, task_cpus)
 
 
-def least() -> str:
-    """Return what an agent must have, for messages."""
-    cpus = EXECUTOR_CPUS + QUEUE * SMALLEST_TASK_CPUS
-    mem = EXECUTOR_MEM + WORKER_MEM + QUEUE * TASK_MEM
-    return f"{cpus:.2f} CPUs and {mem:.0f} MB of memory"
+LEAST_CPUS = EXECUTOR_CPUS + QUEUE * SMALLEST_TASK_CPUS
+LEAST_MEM = EXECUTOR_MEM + WORKER_MEM + QUEUE * TASK_MEM
+"""What an agent must have for one worker."""
 
 
 def fits(offer: Offer, executor: Executor, task_cpus: float, *, running: bool) -> int:

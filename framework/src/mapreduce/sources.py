@@ -7,6 +7,7 @@ the scheduler's range server is asked, or, for a URL, fsspec.
 import http.client
 import os
 import urllib.parse
+from pathlib import Path
 from typing import Any, Protocol
 
 from mapreduce.errors import MapReduceError
@@ -43,7 +44,7 @@ class FileSource:
     def __init__(self, reference: dict[str, Any]) -> None:
         self._name: str = reference["name"]
         self._expected = (reference["size"], reference["modified"])
-        self._file = open(reference["path"], "rb", buffering=0)  # noqa: SIM115 lives as long as we
+        self._file = Path(reference["path"]).open("rb", buffering=0)  # noqa: SIM115 for as long as we live
         if self._found() != self._expected:
             self._file.close()
             raise FileNotFoundError("a file of the same name, but another one")

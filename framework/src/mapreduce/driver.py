@@ -1,0 +1,105 @@
+"""PyMesos' driver with this framework's manners, and its callbacks as events in a queue.
+
+Importing this module takes over SIGINT, as PyMesos does: only the framework's own process does.
+"""
+
+import logging
+import queue
+import time
+from collections.abc import Sequence
+from http.client import HTTPException
+from typing import Any
+
+from pymesos import MesosSchedulerDriver, process
+from pymesos import Scheduler as PyMesosScheduler
+
+LONGEST_BACKOFF = 1.0
+"""Seconds between attempts to reach a leader; PyMesos' own grow to 15."""
+
+BREATH = 0.2
+"""Seconds between subscriptions that a master refuses; PyMesos itself would not pause."""
+
+Message = tuple[str, Any]
+
+
+class Driver(MesosSchedulerDriver):  # type: ignore[misc]  # PyMesos has no types
+    """Calls that say whether they were sent, instead of raising."""
+
+    def __init__(self, listener: "Listener", framework: dict[str, Any], master: str) -> None:
+        # The framework acknowledges: an acknowledgement that cannot be sent must not end the
+        # driver's thread, as it does where PyMesos sends it.
+        super().__init__(listener, framework, master, implicit_acknowledgements=False)
+
+    def _backoff(self, num_conn_retry: int) -> float:
+        return float(min(LONGEST_BACKOFF, super()._backoff(num_conn_retry) / 4))
+
+    @property
+    def trouble(self) -> str:
+        """Why PyMesos' thread ended, if it did by itself."""
+        caught = process._exc_info
+        return str(caught[1]) if caught else "no details"
+
+    def try_call(self, name: str, *args: Any, **kwargs: Any) -> bool:
+        """Make one of PyMesos' calls; False if it was not or may not have been sent."""
+        if not self.connected:
+            return False
+        try:
+            getattr(self, name)(*args, **kwargs)
+        except (RuntimeError, AssertionError, OSError, HTTPException) as error:
+            logging.getLogger(__name__).info("%s was not sent: %s", name, error)
+            return False
+        return True
+
+    def reconcile(self, tasks: Sequence[tuple[str, str]]) -> None:
+        """Ask about tasks by id and agent's id.
+
+        PyMesos leaves the agents out; a new leader then takes the tasks of agents that are yet
+        to come back for unknown.
+        """
+        asked = [{"task_id": {"value": t}, "agent_id": {"value": a}} for t, a in tasks]
+        self._send(
+            {
+                "type": "RECONCILE",
+                "framework_id": {"value": self.framework_id},
+                "reconcile": {"tasks": asked},
+            }
+        )
+
+
+class Listener(PyMesosScheduler):  # type: ignore[misc]  # PyMesos has no types
+    """Puts what PyMesos' threads report into a queue for the main thread."""
+
+    def __init__(self) -> None:
+        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._subscribed = False
+
+    def registered(self, driver: Any, framework_id: Any, master: Any) -> None:
+        self._subscribed = True
+        self.messages.put(("registered", False))
+
+    def reregistered(self, driver: Any, master: Any) -> None:
+        self._subscribed = True
+        self.messages.put(("registered", True))
+
+    def disconnected(self, driver: Any) -> None:
+        if not self._subscribed:
+            time.sleep(BREATH)
+        self._subscribed = False
+        self.messages.put(("disconnected", None))
+
+    def resourceOffers(self, driver: Any, offers: Any) -> None:  # noqa: N802 named by PyMesos
+        self.messages.put(("offers", offers))
+
+    def statusUpdate(self, driver: Any, status: Any) -> None:  # noqa: N802 named by PyMesos
+        self.messages.put(("update", status))
+
+    def executorLost(  # noqa: N802 named by PyMesos
+        self, driver: Any, executor_id: Any, agent_id: Any, status: Any
+    ) -> None:
+        self.messages.put(("executor lost", executor_id["value"]))
+
+    def error(self, driver: Any, message: Any) -> None:
+        self.messages.put(("error", message))
+
+    def inverseOffers(self, driver: Any, offers: Any) -> None:  # noqa: N802 named by PyMesos
+        """Ignore inverse offers: tasks are short, and what a drained agent loses runs again."""
