@@ -29,4 +29,4 @@ for line in listening.splitlines():
     holders = re.findall(r'\("([^"]*)",pid=(\d+)', line) or [("an unknown program", "?")]
     if port in ports and not any(belongs_to_unit(pid) for _, pid in holders):
         names = ", ".join(f"{name} (process {pid})" for name, pid in holders)
-        print(f"port {port} on {host} is held by {names}")
+        sys.stdout.write(f"port {port} on {host} is held by {names}\n")
