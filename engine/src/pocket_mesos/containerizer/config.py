@@ -1,7 +1,6 @@
 """Values that the agent hands to the containerizer, and gets back from it."""
 
-import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -61,14 +60,3 @@ class Termination:
     status: int | None
     """Wait status as wait(2) gives it; None when nobody could collect it."""
     limitation: Limitation | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Usage:
-    """Statistics of a container under the names of Mesos' ResourceStatistics."""
-
-    values: dict[str, float] = field(default_factory=dict)
-
-
-KILLED = int(signal.SIGKILL)
-"""Wait status of a process that SIGKILL ended."""

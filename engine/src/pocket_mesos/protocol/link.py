@@ -1,7 +1,7 @@
 """The master-agent link: Pocket's own protocol, in the style of the v1 APIs.
 
-The agent POSTs ``Register`` or ``Reregister`` to ``/pocket/v1/agent`` of the leading master and
-keeps the answer open: a RecordIO stream of events, whose first is ``Registered`` and whose header
+The agent POSTs ``Register`` or ``Reregister`` (the body is the call alone, as JSON) to
+``/pocket/v1/agent`` of the leading master and keeps the answer open: a RecordIO stream of events, whose first is ``Registered`` and whose header
 ``Mesos-Stream-Id`` the agent's other calls carry. Further calls go in order, one POST at a time,
 each body one or more RecordIO records; the answer is 202, or 403 once the stream is no longer the
 agent's current one, upon which the agent registers again. A master that is not the leader answers

@@ -1,0 +1,202 @@
+"""The endpoints below /files: browse, read and download what a daemon chose to show.
+
+A daemon shows folders and files under virtual names; nothing outside of them can be reached,
+whatever the path or the links in them.
+"""
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pocket_mesos.http.messages import (
+    Request,
+    Response,
+    bad_request,
+    content,
+    endpoint_json,
+    text,
+)
+from pocket_mesos.http.router import Router
+from pocket_mesos.protocol.errors import PocketError
+
+MAX_READ_BYTES = 16 * 4096
+"""A single read gives no more than 16 pages."""
+
+
+class FilesError(PocketError):
+    """The client asked for what can't be shown; ``str()`` is Mesos' sentence."""
+
+
+class NoFileError(FilesError):
+    """There is no such file below anything that is shown."""
+
+
+class Files:
+    """What one daemon shows."""
+
+    def __init__(self, attached: Callable[[], Mapping[str, str]]) -> None:
+        """Show what ``attached`` returns when asked: real paths by virtual ones."""
+        self._attached = attached
+
+    def register(self, router: Router) -> None:
+        """Serve the endpoints, with and without the old ending ``.json``."""
+        for name, handler in (
+            ("browse", self._browse),
+            ("read", self._read),
+            ("download", self._download),
+            ("debug", self._debug),
+        ):
+            router.add(f"/files/{name}", handler)
+            router.add(f"/files/{name}.json", handler)
+
+    # --- for endpoints and v1 calls alike ----------------------------------------------------
+
+    def resolve(self, path: str) -> Path:
+        """Find the real path of a virtual one.
+
+        Raises:
+            NoFileError: nothing of that name.
+            FilesError: it leads out of what is shown.
+        """
+        attached = self._attached()
+        parts = path.rstrip("/").split("/")
+        for count in range(len(parts), 0, -1):
+            real = attached.get("/".join(parts[:count]))
+            if real is None:
+                continue
+            base = Path(real).resolve()
+            found = base.joinpath(*parts[count:]).resolve()
+            if not found.is_relative_to(base):
+                raise FilesError(f"'{path}' is inaccessible.")
+            if not found.exists():
+                raise NoFileError(path)
+            return found
+        raise NoFileError(path)
+
+    def browse(self, path: str) -> list[tuple[str, os.stat_result]]:
+        """List a folder: virtual paths with what lstat says; nothing for a file."""
+        real = self.resolve(path)
+        if not real.is_dir():
+            return []
+        prefix = path.rstrip("/")
+        names = sorted(entry.name for entry in real.iterdir())
+        return [(f"{prefix}/{name}", (real / name).lstat()) for name in names]
+
+    def read(self, path: str, offset: int, length: int | None) -> tuple[bytes, int, int]:
+        """Read a part of a file.
+
+        Args:
+            path: virtual.
+            offset: first byte; -1 asks for the size alone.
+            length: at most so many bytes.
+
+        Returns:
+            The bytes, the offset they start at, and the file's size.
+
+        Raises:
+            FilesError: in Mesos' words.
+        """
+        if offset < -1:
+            raise FilesError(f"Negative offset provided: {offset}.")
+        if length is not None and length < -1:
+            raise FilesError(f"Negative length provided: {length}.")
+        real = self.resolve(path)
+        if real.is_dir():
+            raise FilesError("Cannot read a directory.")
+        with real.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if offset == -1:
+                return b"", size, size
+            file.seek(offset)
+            wanted = size if length is None or length == -1 else length
+            return file.read(min(wanted, MAX_READ_BYTES)), offset, size
+
+    # --- endpoints ---------------------------------------------------------------------------
+
+    def _browse(self, request: Request) -> Response:
+        return _answer(request, lambda path: [_entry(*one) for one in self.browse(path)])
+
+    def _read(self, request: Request) -> Response:
+        def value(path: str) -> Any:
+            offset = _number(request, "offset", -1)
+            length = _number(request, "length", None)
+            data, start, _ = self.read(path, -1 if offset is None else offset, length)
+            return {"data": data.decode("utf-8", "replace"), "offset": start}
+
+        return _answer(request, value)
+
+    def _download(self, request: Request) -> Response:
+        path = request.query.get("path")
+        if not path:
+            return bad_request("Expecting 'path=value' in query.\n")
+        try:
+            real = self.resolve(path)
+        except NoFileError:
+            return text(404, "")
+        except FilesError as error:
+            return bad_request(f"{error}\n")
+        if real.is_dir():
+            return bad_request("Cannot download a directory.\n")
+        disposition = ("Content-Disposition", f"attachment; filename={real.name}")
+        return content(real.read_bytes(), "application/octet-stream", disposition)
+
+    def _debug(self, request: Request) -> Response:
+        return endpoint_json(dict(sorted(self._attached().items())), request)
+
+
+def _answer(request: Request, value: Callable[[str], Any]) -> Response:
+    path = request.query.get("path")
+    if not path:
+        return bad_request("Expecting 'path=value' in query.\n")
+    try:
+        return endpoint_json(value(path), request)
+    except NoFileError:
+        return text(404, "")
+    except FilesError as error:
+        return bad_request(f"{error}\n")
+    except OSError as error:
+        return text(500, f"Failed to read '{path}': {error.strerror}\n")
+
+
+def _number(request: Request, name: str, default: int | None) -> int | None:
+    given = request.query.get(name)
+    if given is None:
+        return default
+    try:
+        return int(given)
+    except ValueError:
+        raise FilesError(
+            f"Failed to parse {name}: Failed to convert '{given}' to number."
+        ) from None
+
+
+def _entry(path: str, found: os.stat_result) -> dict[str, Any]:
+    return {
+        "gid": group_name(found.st_gid),
+        "mode": stat.filemode(found.st_mode),
+        "mtime": float(int(found.st_mtime)),
+        "nlink": found.st_nlink,
+        "path": path,
+        "size": found.st_size,
+        "uid": user_name(found.st_uid),
+    }
+
+
+def user_name(uid: int) -> str:
+    """Return a user's name, the number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def group_name(gid: int) -> str:
+    """Return a group's name, the number where it has none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
