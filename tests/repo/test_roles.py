@@ -86,9 +86,8 @@ class TestRole:
 @pytest.mark.parametrize("role", sorted(SERVICES))
 def test_a_restart_is_followed_by_a_wait(role):
     """A handler that restarts a service has it waited for until it serves."""
-    handlers = {
-        task["name"]: task for task in load(ROOT / "roles" / role / "handlers" / "main.yml")
-    }
+    tasks = load(ROOT / "roles" / role / "handlers" / "main.yml")
+    handlers = {task["name"]: task for task in tasks}
     restarts = [task for task in tasks if "ansible.builtin.systemd_service" in task]
     assert restarts
     for restart in restarts:
