@@ -13,17 +13,30 @@ printf 'vagrant ALL=(ALL) NOPASSWD: ALL\n' >/etc/sudoers.d/vagrant
 chmod 0440 /etc/sudoers.d/vagrant
 
 # One image becomes several machines: none shares its keys or its identity with another.
+# No RSA key: on an emulated processor making one takes longer than all the rest.
 rm -f /etc/ssh/ssh_host_*
+cat >/etc/ssh/sshd_config.d/vagrant.conf <<CONFIG
+HostKey /etc/ssh/ssh_host_ed25519_key
+HostKey /etc/ssh/ssh_host_ecdsa_key
+# Looking up the client's name delays each login where no name server knows it.
+UseDNS no
+CONFIG
+cat >/usr/local/sbin/make-host-keys <<'SCRIPT'
+#!/bin/sh
+for type in ed25519 ecdsa; do
+    key=/etc/ssh/ssh_host_${type}_key
+    test -s "$key" || ssh-keygen -q -N "" -t "$type" -f "$key" || exit 1
+done
+SCRIPT
+chmod 0755 /usr/local/sbin/make-host-keys
 install -d /etc/systemd/system/ssh.service.d
 cat >/etc/systemd/system/ssh.service.d/host-keys.conf <<UNIT
 [Service]
 ExecStartPre=
-ExecStartPre=/usr/bin/ssh-keygen -A
+ExecStartPre=/usr/local/sbin/make-host-keys
 ExecStartPre=/usr/sbin/sshd -t
 UNIT
+systemctl enable --quiet ssh.service
+
 : >/etc/machine-id
 rm -f /var/lib/dbus/machine-id
-
-# Looking up the client's name delays each login where no name server knows it.
-printf 'UseDNS no\n' >/etc/ssh/sshd_config.d/vagrant.conf
-systemctl enable --quiet ssh.service
