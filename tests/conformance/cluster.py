@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CAPABILITIES = ("MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE")
 
 
-class NoCluster(Exception):
+class NoClusterError(Exception):
     """The addresses given lead to no usable cluster; says which and why."""
 
 
@@ -66,7 +66,7 @@ def find_leader(masters: tuple[Address, ...]) -> Address:
         if location and resolvable(leader := Address.parse(location)):
             return leader
         told += f"\n{master}: {answer.status} {location or answer.body}"
-    raise NoCluster(f"no leading master found{told}")
+    raise NoClusterError(f"no leading master found{told}")
 
 
 def resolvable(address: Address) -> bool:
@@ -100,7 +100,7 @@ class Agent:
         try:
             state = request(address, "GET", "/state").json()
         except (OSError, ValueError) as error:
-            raise NoCluster(f"no agent answers at {address}: {error}") from error
+            raise NoClusterError(f"no agent answers at {address}: {error}") from error
         return cls(address, state["id"], state["flags"])
 
     def get(self, path: str) -> Response:
@@ -229,5 +229,5 @@ def first_agent(master: Address) -> Address:
     try:
         agent = eventually(active, f"an active agent at {master}", patience=30)
     except AssertionError as error:
-        raise NoCluster(str(error)) from error
+        raise NoClusterError(str(error)) from error
     return Address.parse(agent["pid"].split("@")[1])

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .cluster import Cluster, NoCluster
+from .cluster import Cluster, NoClusterError
 from .pocket import PocketCluster
 from .wire import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .cluster import Agent
     from .scheduler import Json, Scheduler
 
 GIVEN = os.environ.get("MESOS_MASTER", "")
@@ -38,24 +38,30 @@ def anywhere() -> Iterator[Cluster]:
             master = own.start_master()
             own.start_agent(str(master.address))
             yield own.cluster()
-    except NoCluster as error:
+    except NoClusterError as error:
         pytest.exit(f"no cluster to test: {error}", returncode=2)
     finally:
         if own:
             own.close()
 
 
+def frameworks_of(cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster with frameworks of its own, which are torn down in the end."""
+    view = dataclasses.replace(cluster, schedulers=[])
+    yield view
+    assert view.teardown() == [], "events that no v1 message describes"
+
+
 @pytest.fixture
 def cluster(anywhere: Cluster) -> Iterator[Cluster]:
-    """The cluster, whose frameworks of this test are torn down after it."""
-    yield anywhere
-    assert anywhere.teardown() == [], "events that no v1 message describes"
+    """The cluster, for one test."""
+    yield from frameworks_of(anywhere)
 
 
-@pytest.fixture
-def agent(anywhere: Cluster) -> Agent:
-    """The agent that tests launch on."""
-    return anywhere.agent
+@pytest.fixture(scope="module")
+def shared_cluster(anywhere: Cluster) -> Iterator[Cluster]:
+    """The cluster, for frameworks that the tests of one module share."""
+    yield from frameworks_of(anywhere)
 
 
 @pytest.fixture
@@ -74,18 +80,6 @@ def own_cluster() -> Iterator[PocketCluster]:
         yield run
     finally:
         run.close()
-
-
-@pytest.fixture(scope="module")
-def module_schedulers(anywhere: Cluster) -> Iterator[list[Scheduler]]:
-    """Frameworks that the tests of one module share."""
-    before = list(anywhere.schedulers)
-    anywhere.schedulers.clear()
-    shared: list[Scheduler] = []
-    yield shared
-    anywhere.schedulers[:] = shared
-    assert anywhere.teardown() == [], "events that no v1 message describes"
-    anywhere.schedulers[:] = before
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ PROGRAM = Path(__file__).with_name("raw_executor.py")
 def inline(program: Path, python: str = "python3") -> str:
     """Return a shell command that runs a Python program it carries itself."""
     packed = base64.b64encode(zlib.compress(program.read_bytes(), 9)).decode()
-    return f"""exec {python} -c "import base64,zlib;exec(zlib.decompress(base64.b64decode('{packed}')))\""""
+    unpack = f"import base64,zlib;exec(zlib.decompress(base64.b64decode('{packed}')))"
+    return f'exec {python} -c "{unpack}"'
 
 
 def executor_info(

@@ -115,13 +115,13 @@ AMOUNTS = Record(
 PROTOBUF_RESOURCES = Several(ANY)
 AGENT_PID = Matching(r"slave\(\d+\)@.+:\d+")
 MASTER_PID = Matching(r"master@.+:\d+")
-BUILD = {
+BUILD: dict[str, Shape] = {
     "version": Matching(r"\d+(\.\d+)+"),
     "build_date": TEXT,
     "build_time": NUMBER,
     "build_user": TEXT,
 }
-BUILT_FROM = {"git_sha": TEXT, "git_branch": TEXT, "git_tag": TEXT}
+BUILT_FROM: dict[str, Shape] = {"git_sha": TEXT, "git_branch": TEXT, "git_tag": TEXT}
 
 STATUS = Record({"state": TEXT}, {"timestamp": NUMBER, "container_status": Record()})
 TASK = Record(
@@ -205,7 +205,7 @@ AGENT_DETAILS = Record(
         "offered_resources_full": PROTOBUF_RESOURCES,
     }
 )
-FRAMEWORK_LISTS = {
+FRAMEWORK_LISTS: dict[str, Shape] = {
     "frameworks": Several(FRAMEWORK),
     "completed_frameworks": Several(FRAMEWORK),
     "unregistered_frameworks": Several(ANY),

@@ -27,7 +27,9 @@ def call(kind: str | None, **fields: Any) -> Json:
 
 def status(task_id: str, state: str = "TASK_RUNNING", **fields: Any) -> Json:
     """An UPDATE call."""
-    return call("UPDATE", update={"status": {"task_id": {"value": task_id}, "state": state, **fields}})
+    return call(
+        "UPDATE", update={"status": {"task_id": {"value": task_id}, "state": state, **fields}}
+    )
 
 
 SUBSCRIBE = call("SUBSCRIBE", subscribe={})
@@ -54,8 +56,14 @@ BEFORE_SUBSCRIBE = (
     bad("invalid JSON", NO_JSON + "bad json", "{bad json"),
     bad("no type", INVALID + "Expecting 'type' to be present", call(None)),
     bad("unknown type", INVALID + "Expecting 'type' to be present", call("NOSUCH")),
-    bad("no framework_id", MISSING + "framework_id", call("SUBSCRIBE", subscribe={}, framework_id=None)),
-    bad("no executor_id", MISSING + "executor_id", call("SUBSCRIBE", subscribe={}, executor_id=None)),
+    bad(
+        "no framework_id",
+        MISSING + "framework_id",
+        call("SUBSCRIBE", subscribe={}, framework_id=None),
+    ),
+    bad(
+        "no executor_id", MISSING + "executor_id", call("SUBSCRIBE", subscribe={}, executor_id=None)
+    ),
     bad(
         "SUBSCRIBE without subscribe body",
         INVALID + "Expecting 'subscribe' to be present",

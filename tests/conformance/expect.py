@@ -9,9 +9,10 @@ from __future__ import annotations
 import http
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .wire import Response
+if TYPE_CHECKING:
+    from .wire import Response
 
 TEXT_TYPE = "text/plain; charset=utf-8"
 JSON_TYPE = "application/json"
@@ -111,7 +112,9 @@ class Status:
             if status.get(key) != value
         ]
         if not self._message_fits(status.get("message"), names or {}):
-            differences.append(f"message: expected {self.message!r}, found {status.get('message')!r}")
+            differences.append(
+                f"message: expected {self.message!r}, found {status.get('message')!r}"
+            )
         if ("uuid" in status) != self.acknowledged:
             differences.append("uuid: " + ("missing" if self.acknowledged else "unexpected"))
         return differences
@@ -119,7 +122,7 @@ class Status:
     def _message_fits(self, found: str | None, names: dict[str, str]) -> bool:
         if isinstance(self.message, re.Pattern):
             return found is not None and self.message.fullmatch(found) is not None
-        return found == fill(self.message, names)
+        return bool(found == fill(self.message, names))
 
 
 def from_executor(state: str, message: str | None = None) -> Status:

@@ -72,9 +72,7 @@ def too_much(name: str, resources: list[Json], listed: str) -> Launch:
     return Launch(name, message, {"resources": resources}, begins=True)
 
 
-ONE_OF_BOTH = (
-    "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present"
-)
+ONE_OF_BOTH = "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present"
 INVALID = (
     too_much(
         "e-more",

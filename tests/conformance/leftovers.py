@@ -7,6 +7,7 @@ run that was killed is cleaned up by the next one, and nothing else is ever touc
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -114,7 +115,5 @@ def _members(cgroup: Path) -> list[int]:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(OSError):  # ended by itself
         os.kill(pid, signal.SIGKILL)
-    except OSError:
-        pass  # ended by itself

@@ -4,8 +4,14 @@ Flags: those that have a default or must be given. Metrics: those registered at 
 whatever the flags. From master/idle/ and agent/idle/ of the transcripts.
 """
 
+
+def words(text: str) -> frozenset[str]:
+    """Read names separated by white space."""
+    return frozenset(text.split())
+
+
 # Flags of mesos-master.
-MASTER_FLAGS = frozenset(
+MASTER_FLAGS = words(
     """
     agent_ping_timeout agent_reregister_timeout allocation_interval allocator
     allocator_agent_recovery_factor allocator_recovery_timeout authenticate_agents
@@ -20,11 +26,11 @@ MASTER_FLAGS = frozenset(
     registry_fetch_timeout registry_gc_interval registry_max_agent_age registry_max_agent_count
     registry_store_timeout registry_strict require_agent_domain role_sorter root_submissions
     version webui_dir work_dir zk_session_timeout
-    """.split()
+    """
 )
 
 # Flags of mesos-agent.
-AGENT_FLAGS = frozenset(
+AGENT_FLAGS = words(
     """
     appc_simple_discovery_uri_prefix appc_store_dir authenticate_http_executors
     authenticate_http_readonly authenticate_http_readwrite authenticatee
@@ -45,11 +51,11 @@ AGENT_FLAGS = frozenset(
     quiet reconfiguration_policy recover recovery_timeout registration_backoff_factor
     revocable_cpu_low_priority runtime_dir sandbox_directory strict switch_user
     systemd_enable_support systemd_runtime_directory version work_dir zk_session_timeout
-    """.split()
+    """
 )
 
 # Metrics of a master, but for those of offer operations.
-MASTER_METRICS = frozenset(
+MASTER_METRICS = words(
     """
     master/cpus_percent master/cpus_revocable_percent master/cpus_revocable_total
     master/cpus_revocable_used master/cpus_total master/cpus_used master/disk_percent
@@ -93,11 +99,11 @@ MASTER_METRICS = frozenset(
     master/valid_status_update_acknowledgements master/valid_status_updates system/cpus_total
     system/load_15min system/load_1min system/load_5min system/mem_free_bytes
     system/mem_total_bytes
-    """.split()
+    """
 )
 
 # Metrics of an agent, but for those of resource providers.
-AGENT_METRICS = frozenset(
+AGENT_METRICS = words(
     """
     slave/container_launch_errors slave/cpus_percent slave/cpus_revocable_percent
     slave/cpus_revocable_total slave/cpus_revocable_used slave/cpus_total slave/cpus_used
@@ -115,5 +121,5 @@ AGENT_METRICS = frozenset(
     slave/tasks_staging slave/tasks_starting slave/uptime_secs slave/valid_framework_messages
     slave/valid_status_updates system/cpus_total system/load_15min system/load_1min
     system/load_5min system/mem_free_bytes system/mem_total_bytes
-    """.split()
+    """
 )

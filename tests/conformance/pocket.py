@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from . import leftovers
-from .cluster import Cluster, NoCluster, eventually
+from .cluster import Cluster, NoClusterError, eventually
 from .wire import Address, request
 
 HOST = "127.0.0.1"
@@ -36,7 +36,7 @@ def daemon_path(name: str) -> str:
     folder = os.environ.get("MESOS_SBIN") or str(Path(sys.executable).parent)
     path = shutil.which(name, path=folder)
     if path is None:
-        raise NoCluster(
+        raise NoClusterError(
             f"no {name} in {folder}: install the engine there (scripts/venv), name its folder"
             " in MESOS_SBIN, or name a running cluster in MESOS_MASTER"
         )
@@ -95,7 +95,7 @@ class Daemon:
         """Say whether it answers /health."""
         if self._process.poll() is not None:
             tail = self.log.read_text(errors="replace")[-2000:]
-            raise NoCluster(f"{self.name} exited with {self._process.returncode}:\n{tail}")
+            raise NoClusterError(f"{self.name} exited with {self._process.returncode}:\n{tail}")
         try:
             return request(self.address, "GET", "/health").status == 200
         except OSError:

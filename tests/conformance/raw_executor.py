@@ -69,7 +69,11 @@ class Executor:
     def do_post(self, name, body, headers=HEADERS, method="POST"):
         text = body if isinstance(body, str) else json.dumps(body)
         fresh = base64.b64encode(uuid.uuid4().bytes).decode()
-        for mark, value in (("$FRAMEWORK", FRAMEWORK_ID), ("$EXECUTOR", EXECUTOR_ID), ("$UUID", fresh)):
+        for mark, value in (
+            ("$FRAMEWORK", FRAMEWORK_ID),
+            ("$EXECUTOR", EXECUTOR_ID),
+            ("$UUID", fresh),
+        ):
             text = text.replace(mark, value)
         answer = self.post(text, headers, method)
         self.answers[name] = {

@@ -71,7 +71,7 @@ def bare_task(task_id: str, agent_id: str, **fields: Any) -> Json:
 def offered(offer: Json, name: str) -> float:
     """Sum a scalar resource of an offer."""
     found = (item for item in offer["resources"] if item["name"] == name)
-    return sum(item["scalar"]["value"] for item in found if item["type"] == "SCALAR")
+    return float(sum(item["scalar"]["value"] for item in found if item["type"] == "SCALAR"))
 
 
 class Scheduler:

@@ -184,9 +184,7 @@ SUBSCRIBED = recorded_as(
         bare("ACKNOWLEDGE", acknowledge={**TASK, "uuid": "AAAA"}),
         STREAM,
     ),
-    good(
-        "ACKNOWLEDGE of an unknown task", bare("ACKNOWLEDGE", acknowledge={**TASK, "uuid": UUID})
-    ),
+    good("ACKNOWLEDGE of an unknown task", bare("ACKNOWLEDGE", acknowledge={**TASK, "uuid": UUID})),
     good("REQUEST", bare("REQUEST", request={"requests": ONE_CPU})),
     good("SUPPRESS unknown role", bare("SUPPRESS", suppress={"roles": ["other"]})),
     good("REVIVE unknown role", bare("REVIVE", revive={"roles": ["other"]})),

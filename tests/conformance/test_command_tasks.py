@@ -63,9 +63,7 @@ def ran(end: Status) -> tuple[Status, ...]:
 
 ENDINGS = (
     Ending("finish0", "exit 0", ran(from_executor("TASK_FINISHED", EXIT_0))),
-    Ending(
-        "exit3", "exit 3", ran(from_executor("TASK_FAILED", "Command exited with status 3"))
-    ),
+    Ending("exit3", "exit 3", ran(from_executor("TASK_FAILED", "Command exited with status 3"))),
     Ending(
         "segv",
         "kill -SEGV $$",
@@ -233,7 +231,7 @@ def test_kill_right_after_launch(scheduler: Scheduler, offer: Json) -> None:
 def test_environment(cluster: Cluster, scheduler: Scheduler, offer: Json) -> None:
     """A command sees its sandbox, its ids and its own variables, and starts in the sandbox."""
     agent_id = offer["agent_id"]["value"]
-    checks = [f'test "$(pwd)" = "$MESOS_SANDBOX"', 'test "$MESOS_DIRECTORY" = "$MESOS_SANDBOX"']
+    checks = ['test "$(pwd)" = "$MESOS_SANDBOX"', 'test "$MESOS_DIRECTORY" = "$MESOS_SANDBOX"']
     variables = {
         "MESOS_SLAVE_ID": agent_id,
         "MESOS_FRAMEWORK_ID": scheduler.framework_id,

@@ -29,12 +29,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def busy(anywhere: Cluster, module_schedulers: list[Scheduler]) -> Scheduler:
+def busy(shared_cluster: Cluster) -> Scheduler:
     """A framework with a running, a finished and a failed command task, and an executor."""
-    scheduler = anywhere.subscribe("busy")
-    anywhere.schedulers.remove(scheduler)
-    module_schedulers.append(scheduler)
-    agent_id = anywhere.agent.agent_id
+    scheduler = shared_cluster.subscribe("busy")
+    agent_id = shared_cluster.agent.agent_id
     executor = executor_info("own", scheduler.framework_id, name="Own", source="src")
     scheduler.launch(
         scheduler.offer(cpus=0.5, mem=160),
@@ -136,7 +134,11 @@ def test_framework_as_the_master_sees_it(cluster: Cluster, busy: Scheduler) -> N
     path = f"/frameworks?framework_id={busy.framework_id}"
     (seen,) = cluster.get(path).json()["frameworks"]
     info = busy.framework_info
-    assert (seen["name"], seen["user"], seen["roles"]) == (info["name"], info["user"], info["roles"])
+    assert (seen["name"], seen["user"], seen["roles"]) == (
+        info["name"],
+        info["user"],
+        info["roles"],
+    )
     assert seen["capabilities"] == [item["type"] for item in info["capabilities"]]
     assert seen["active"] and seen["connected"] and not seen["recovered"]
     assert {task["id"] for task in seen["tasks"]} == {"lasting", "own-task"}
@@ -167,7 +169,10 @@ def test_tasks_of_a_framework(cluster: Cluster, busy: Scheduler) -> None:
     assert by_id["own-task"]["executor_id"] == "own"
     assert by_id["lasting"]["executor_id"] == ""
     history = [status["state"] for status in by_id["failed"]["statuses"]]
-    assert [state for state in history if state != "TASK_STARTING"] == ["TASK_RUNNING", "TASK_FAILED"]
+    assert [state for state in history if state != "TASK_STARTING"] == [
+        "TASK_RUNNING",
+        "TASK_FAILED",
+    ]
     assert {task["role"] for task in tasks} == set(busy.framework_info["roles"])
 
 

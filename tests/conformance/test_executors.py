@@ -82,7 +82,9 @@ def life(cluster: Cluster, scheduler: Scheduler) -> Json:
 @pytest.mark.transcript(LIFE)
 def test_events_are_messages(life: Json) -> None:
     """Every event that an executor gets is a v1 message."""
-    problems = [messages.event_problems(event, messages.EXECUTOR_EVENTS) for event in life["events"]]
+    problems = [
+        messages.event_problems(event, messages.EXECUTOR_EVENTS) for event in life["events"]
+    ]
     assert problems == [[] for _ in life["events"]]
 
 
@@ -120,7 +122,7 @@ def test_launch_event(cluster: Cluster, life: Json) -> None:
 
 @pytest.mark.transcript(LIFE)
 def test_acknowledgements_reach_the_executor(scheduler: Scheduler, life: Json) -> None:
-    """Each status that the scheduler acknowledged comes back as ACKNOWLEDGED, in its task's order."""
+    """Each status that the scheduler acknowledged comes back as ACKNOWLEDGED, in order."""
     told = of_kind(life, "ACKNOWLEDGED")
     for task_id in ("life1", "life2"):
         sent = [status["uuid"] for status in scheduler.statuses(task_id)]
@@ -171,9 +173,7 @@ def test_environment(cluster: Cluster, scheduler: Scheduler, life: Json) -> None
     }
     assert {name: seen.get(name) for name in wanted} == wanted
     assert re.fullmatch(r".+:\d+", seen["MESOS_AGENT_ENDPOINT"])
-    (framework,) = (
-        item for item in agent["frameworks"] if item["id"] == scheduler.framework_id
-    )
+    (framework,) = (item for item in agent["frameworks"] if item["id"] == scheduler.framework_id)
     (executor,) = framework["executors"]
     assert seen["MESOS_DIRECTORY"] == executor["directory"]
     assert seen["PWD"] == executor["directory"]
@@ -382,9 +382,7 @@ def test_real_mesos_answers_executors_so(case: Case) -> None:
         (SHUTDOWN, "m2", [TOLD_RUNNING, TOLD_FINISHED]),
     ],
 )
-def test_real_mesos_tells_of_executors_so(
-    name: str, task_id: str, expected: list[Status]
-) -> None:
+def test_real_mesos_tells_of_executors_so(name: str, task_id: str, expected: list[Status]) -> None:
     """The recorded statuses of the same deed meet the expectation."""
     pairs = zip(expected, transcripts.updates(name, task_id), strict=True)
     assert [wanted.problems(status) for wanted, status in pairs] == [[] for _ in expected]

@@ -191,5 +191,3 @@ def test_real_mesos_blames_the_offer(task_id: str) -> None:
             names = {"OFFER": accept["offer_ids"][0]["value"]}
     (status,) = transcripts.updates(RECORDING, task_id)
     assert stale("TASK_LOST").problems(status, names) == []
-
-

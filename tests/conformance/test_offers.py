@@ -166,9 +166,7 @@ def test_offered_to_one_framework_only(cluster: Cluster, scheduler: Scheduler, o
     other.wait_kind("HEARTBEAT")
     quiet_for_agent(other, cluster)
     agent_id = offer["agent_id"]["value"]
-    scheduler.launch(
-        offer, command_task("first", agent_id, "sleep 1000"), refuse_seconds=3600
-    )
+    scheduler.launch(offer, command_task("first", agent_id, "sleep 1000"), refuse_seconds=3600)
     rest = other.offer()
     assert offered(rest, "cpus") == pytest.approx(offered(offer, "cpus") - 0.1)
     assert offered(rest, "mem") == offered(offer, "mem") - 32
@@ -213,10 +211,13 @@ def test_dominant_resource_fairness(own_cluster: PocketCluster) -> None:
     for framework in frameworks.values():
         framework.wait_kind("SUBSCRIBED")
     own_cluster.start_agent(
-        str(master.address), resources="cpus:9;mem:18432;disk:0;ports:[]", isolation="posix/cpu",
+        str(master.address),
+        resources="cpus:9;mem:18432;disk:0;ports:[]",
+        isolation="posix/cpu",
         launcher="posix",
     )
-    picks, seen = [], dict.fromkeys(DEMANDS, 0)
+    picks: list[str] = []
+    seen = dict.fromkeys(DEMANDS, 0)
     while len(picks) < len(PICKS):
         role, offer = next_offer(frameworks, seen)
         cpus, mem = DEMANDS[role]
@@ -292,7 +293,7 @@ def declines(recording: str) -> list[tuple[float | None, float]]:
 @transcripts.recorded
 @pytest.mark.transcript(LIFE)
 def test_real_mesos_filters_so() -> None:
-    """Recorded offers stayed away for the filter's time, and no longer than two allocations more."""
+    """Recorded offers stayed away for the filter's time, and two allocations more at most."""
     pauses = dict(declines(LIFE))
     for asked, least in ((0, 0.0), (3, 3.0), (None, 5.0)):
         assert least <= pauses[asked] <= least + 2

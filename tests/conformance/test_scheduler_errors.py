@@ -37,12 +37,9 @@ def answer(cluster: Cluster, case: Case, names: dict[str, str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def subscribed(anywhere: Cluster, module_schedulers: list[Scheduler]) -> Scheduler:
+def subscribed(shared_cluster: Cluster) -> Scheduler:
     """A framework that all cases of this module share."""
-    scheduler = anywhere.subscribe("errors")
-    module_schedulers.append(scheduler)
-    anywhere.schedulers.remove(scheduler)
-    return scheduler
+    return shared_cluster.subscribe("errors")
 
 
 @pytest.mark.transcript(RECORDING)

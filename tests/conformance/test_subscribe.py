@@ -215,11 +215,17 @@ def test_real_mesos_opens_streams_so(name: str) -> None:
 @pytest.mark.transcript("scheduler/framework_life.A.recordio")
 @pytest.mark.parametrize(
     "name",
-    [name for folder in ("scheduler", "ha", "executor") for name in transcripts.files(folder, ".recordio")],
+    [
+        name
+        for folder in ("scheduler", "ha", "executor")
+        for name in transcripts.files(folder, ".recordio")
+    ],
 )
 def test_real_mesos_sends_these_messages(name: str) -> None:
     """Every event of every recorded stream is a v1 message on one line."""
-    own = messages.EXECUTOR_EVENTS if name.endswith("events.recordio") else messages.SCHEDULER_EVENTS
+    own = (
+        messages.EXECUTOR_EVENTS if name.endswith("events.recordio") else messages.SCHEDULER_EVENTS
+    )
     records = transcripts.records(name)
     assert records
     for record in records:

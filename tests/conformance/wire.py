@@ -6,6 +6,7 @@ the tests must tell an end with a last chunk from a connection that was cut.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -164,8 +165,6 @@ class EventStream:
 
     def close(self) -> None:
         """Cut the connection, as a scheduler does that dies."""
-        try:
+        with contextlib.suppress(OSError):  # the other side was first
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other side was first
         self._socket.close()

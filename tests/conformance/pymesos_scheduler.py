@@ -1,0 +1,107 @@
+"""A scheduler on PyMesos, a program of its own: PyMesos takes over SIGINT when imported.
+
+Arguments: one JSON object with master, user, agent_id and executor (a shell command).
+Launches two tasks that finish and one that does not; sends that one's executor a message
+and kills it when the echo has come. Prints what it was told, as one JSON object.
+"""
+
+import json
+import sys
+import threading
+
+from pymesos import MesosSchedulerDriver, Scheduler, decode_data, encode_data
+
+TERMINAL = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST", "TASK_ERROR"}
+TASKS = {"first": b"finish", "second": b"finish", "lasting": b"wait"}
+
+
+def scalars(cpus, mem):
+    amounts = {"cpus": cpus, "mem": mem}
+    return [
+        {"name": name, "type": "SCALAR", "scalar": {"value": value}}
+        for name, value in amounts.items()
+    ]
+
+
+class Watching(Scheduler):
+    def __init__(self, given):
+        self.given = given
+        self.launched = False
+        self.told = {"updates": [], "messages": [], "errors": []}
+
+    def registered(self, driver, framework_id, master_info):
+        self.told["framework_id"] = framework_id["value"]
+        self.told["master_version"] = master_info.get("version")
+
+    def resourceOffers(self, driver, offers):  # noqa: N802 - PyMesos' name
+        for offer in offers:
+            fits = offer["agent_id"]["value"] == self.given["agent_id"] and self.holds(offer)
+            if self.launched or not fits:
+                driver.declineOffer(offer["id"], {"refuse_seconds": 1})
+                continue
+            self.launched = True
+            tasks = [self.task(driver, offer, name, data) for name, data in TASKS.items()]
+            driver.launchTasks(offer["id"], tasks)
+
+    def holds(self, offer):
+        found = {
+            item["name"]: item.get("scalar", {}).get("value", 0) for item in offer["resources"]
+        }
+        return found.get("cpus", 0) >= 0.4 and found.get("mem", 0) >= 224
+
+    def task(self, driver, offer, name, data):
+        executor = {
+            "executor_id": {"value": "pymesos"},
+            "framework_id": {"value": driver.framework_id},
+            "type": "CUSTOM",
+            "command": {"value": self.given["executor"]},
+            "resources": scalars(0.1, 128),
+        }
+        return {
+            "name": name,
+            "task_id": {"value": name},
+            "agent_id": offer["agent_id"],
+            "resources": scalars(0.1, 32),
+            "executor": executor,
+            "data": encode_data(data),
+        }
+
+    def statusUpdate(self, driver, status):  # noqa: N802 - PyMesos' name
+        self.told["updates"].append(status)
+        ids = status["task_id"]["value"], status["state"]
+        if ids == ("lasting", "TASK_RUNNING"):
+            executor_id, agent_id = {"value": "pymesos"}, status["agent_id"]
+            driver.sendFrameworkMessage(executor_id, agent_id, encode_data(b"hello"))
+        ended = {
+            item["task_id"]["value"] for item in self.told["updates"] if item["state"] in TERMINAL
+        }
+        if ended == TASKS.keys():
+            driver.stop()
+
+    def frameworkMessage(self, driver, executor_id, agent_id, message):  # noqa: N802
+        self.told["messages"].append(decode_data(message).decode())
+        driver.killTask({"value": "lasting"})
+
+    def error(self, driver, message):
+        self.told["errors"].append(str(message))
+
+
+def main():
+    given = json.loads(sys.argv[1])
+    scheduler = Watching(given)
+    framework = {
+        "user": given["user"],
+        "name": "conformance pymesos",
+        "roles": ["conformance-pymesos"],
+        "capabilities": [{"type": "MULTI_ROLE"}],
+    }
+    driver = MesosSchedulerDriver(scheduler, framework, given["master"])
+    watchdog = threading.Timer(90, driver.stop)
+    watchdog.daemon = True
+    watchdog.start()
+    driver.run()
+    print(json.dumps(scheduler.told))
+
+
+if __name__ == "__main__":
+    main()
