@@ -29,13 +29,26 @@ elapsed() {
 # step TITLE COMMAND...: runs the command with its output in .lab/log/<title>.log, shows
 # the time that passes, and prints the log's end when it fails.
 step() {
-    local title=$1
+    begin "$@"
+    finish "$1"
+}
+
+# begin TITLE COMMAND... and finish TITLE: the same in two parts, with other steps between.
+begin() {
+    local title=$1 log
     shift
     mkdir -p "$LOGS"
-    local log started=$SECONDS job status=0
-    log=$LOGS/$(tr -cs 'A-Za-z0-9' '-' <<<"$title").log
+    log=$(log_of "$title")
     "$@" >"$log" 2>&1 </dev/null &
-    job=$!
+    # A file instead of an associative array: the bash of macOS has none.
+    echo "$! $SECONDS" >"$log.job"
+}
+
+finish() {
+    local title=$1 status=0 job started log
+    log=$(log_of "$title")
+    read -r job started <"$log.job"
+    rm "$log.job"
     watch_job "$job" "$title" "$started" "$log"
     wait "$job" || status=$?
     if ((status != 0)); then
@@ -45,6 +58,8 @@ step() {
     fi
     printf ' + %s (%s)\n' "$title" "$(elapsed "$started")"
 }
+
+log_of() { printf '%s/%s.log' "$LOGS" "$(tr -cs 'A-Za-z0-9\n' '-' <<<"$1")"; }
 
 # Shows progress until the job ends: one line that changes on a terminal, else a line
 # after 10 seconds and then one every 20.
@@ -76,4 +91,20 @@ export_docker_host() {
 # apt-get that asks nothing and waits for another apt to finish.
 apt_get() {
     DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
+}
+
+# The first Python that is new enough and not too new.
+find_python() {
+    local candidate
+    for candidate in "${MESOS_LAB_PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
+        if [[ -n $candidate ]] && usable_python "$candidate"; then
+            command -v "$candidate"
+            return 0
+        fi
+    done
+    die "no Python from 3.11 to 3.14 found" \
+        "Install one (Debian: apt-get install python3 python3-venv) or name it in MESOS_LAB_PYTHON."
+}
+usable_python() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null
 }

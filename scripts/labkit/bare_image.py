@@ -14,6 +14,7 @@ from labkit.paths import CACHE, ROOT
 
 NAME = "mesos-lab-node-bare"
 DEFINITION = ROOT / "scripts" / "image"
+FILES = [DEFINITION / name for name in ("bare.sh", "init-rw", "packages")]
 BASE = os.environ.get("MESOS_LAB_BASE_IMAGE", "debian:12")
 """The image to start from; any Debian 12 with apt will do."""
 
@@ -28,7 +29,7 @@ def tag() -> str:
     """Return the image's name with the hash of what it is made from."""
     files = host_config.node_files()
     texts = [f"{path} {mode:o} {content!r}" for path, (content, mode) in sorted(files.items())]
-    return f"{NAME}:{digest.of_texts([digest.of_files([DEFINITION], ROOT), BASE, *texts])}"
+    return f"{NAME}:{digest.of_texts([digest.of_files(FILES, ROOT), BASE, *texts])}"
 
 
 def ensure() -> str:

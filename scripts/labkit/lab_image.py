@@ -44,7 +44,7 @@ def _build(image: str) -> None:
     bare = bare_image.ensure()
     wheels = wheelhouse.ensure()
     # systemd runs, so that packages and roles meet what they meet on a node.
-    options = [*engine.NODE_OPTIONS, "--network", "host", "--uts", "private", "--hostname", "image"]
+    options = [*engine.NODE_OPTIONS, "--network", "host"]
     with engine.container(bare, *options, command=("/usr/local/sbin/init-rw",)) as container:
         _provision(container.name, wheels)
         container.shell(
@@ -68,7 +68,7 @@ def _provision(name: str, wheels: Path) -> None:
     os.environ["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
     engine.stream(
         command,
-        *("--inventory", f"{name},"),
-        *("--extra-vars", f"lab_wheelhouse={wheels}"),
+        *("--inventory", "image,"),
+        *("--extra-vars", f"lab_image_container={name} lab_wheelhouse={wheels}"),
         str(PLAYBOOK),
     )
