@@ -62,6 +62,26 @@ def test_an_input_that_cannot_be_read_is_named(folder, name, message):
     assert repr(name) in str(caught.value)
 
 
+@pytest.fixture
+def no_root():
+    """Give up root's right to read everything, if it is root that tests."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_input_that_may_not_be_read_is_named(folder, no_root, inside):
+    """A file, or a folder below which files would be missed."""
+    if os.getuid() != 0:
+        (folder / "a").chmod(0)
+    name = folder / "a/z.txt" if inside else folder
+    with pytest.raises(UsageError, match="cannot be read: Permission denied"):
+        find([str(name)])
+
+
 def test_a_file_that_is_seen_here_is_read_here(folder):
     """No detour over the network for what is on the same machine or share."""
     found = find([str(folder / "b.txt")])[0]

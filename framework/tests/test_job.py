@@ -42,7 +42,7 @@ def test_a_job_in_a_file_is_a_class_or_an_instance(tmp_path, name):
     [
         ("worldcount", "Built in: wordcount"),
         ("mine.py", "path/to/file.py:name"),
-        ("{dir}/none.py:Longest", "does not exist"),
+        ("{dir}/none.py:Longest", "No such file"),
         ("{dir}/mine.py:number", "not a mapreduce.Job"),
         ("{dir}/mine.py:absent", "not a mapreduce.Job"),
         ("{dir}/broken.py:x", "SyntaxError"),

@@ -55,7 +55,7 @@ def find(names: Iterable[str]) -> list[Input]:
 def _find(name: str) -> Iterator[Input]:
     if "://" in name:
         yield _url(name)
-    elif Path(name).is_dir():
+    elif os.path.isdir(name):  # noqa: PTH112 False rather than an error where it may not look
         for path in _files_below(Path(name)):
             yield _file(path)
     else:

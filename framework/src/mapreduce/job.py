@@ -82,8 +82,12 @@ def split_name(name: str) -> tuple[Path, str]:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UsageError(f"The job's file {str(path)!r} does not exist.")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UsageError(
+            f"The job's file {str(path)!r} cannot be read: {error.strerror}."
+        ) from error
     spec = importlib.util.spec_from_file_location("mapreduce_job", path)
     assert spec is not None  # guaranteed for names ending in .py
     assert spec.loader is not None
