@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .scheduler import Json, Scheduler
-from .wire import JSON_HEADERS, Address, Response, request
+from .wire import Address, Response, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,11 +208,11 @@ class Cluster:
         return problems
 
     def _remove(self, scheduler: Scheduler) -> None:
-        """Tear a framework down whose stream may be gone, and wait until it is."""
-        framework_id = scheduler.events[0]["framework_id"]["value"]
-        if scheduler.call("TEARDOWN").status != 202 and self.framework(framework_id):
-            call = {"type": "TEARDOWN", "teardown": {"framework_id": {"value": framework_id}}}
-            request(self.master, "POST", "/api/v1", call, JSON_HEADERS)
+        """Tear a framework down; one whose stream is gone subscribes again to do so."""
+        if scheduler.call("TEARDOWN").status != 202 and self.framework(scheduler.framework_id):
+            last = Scheduler(self.master, scheduler.info_with_id())
+            last.call("TEARDOWN")
+            last.close()
         scheduler.close()
 
 

@@ -6,6 +6,7 @@ what a message never lacks. Transcripts: every event stream in scheduler/ and ex
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from .shape import ANY, FLAG, NUMBER, TEXT, Base64, Mapping, Matching, Record, Several, message
@@ -202,6 +203,16 @@ EXECUTOR_EVENTS: dict[str, Record] = {
     "ERROR": message({"message": TEXT}),
 }
 BARE_EVENTS = {"HEARTBEAT", "SHUTDOWN"}  # carry nothing but their type
+
+
+def record_problems(record: bytes, kinds: dict[str, Record]) -> list[str]:
+    """Hold a record of a stream against what an event is: JSON on one line, a known message."""
+    if b"\n" in record:
+        return [f"a record spans lines: {record!r:.200}"]
+    try:
+        return event_problems(json.loads(record), kinds)
+    except ValueError:
+        return [f"no JSON: {record!r:.200}"]
 
 
 def event_problems(event: Any, kinds: dict[str, Record]) -> list[str]:

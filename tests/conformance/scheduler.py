@@ -7,6 +7,7 @@ is held against its message, so that each test also guards the wire format.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import threading
 import time
@@ -118,14 +119,19 @@ class Scheduler:
 
     def _read(self) -> None:
         for record in self._stream.records():
-            if b"\n" in record:
-                self.problems.append(f"a record spans lines: {record!r:.200}")
-            self._take(Event(time.monotonic(), json.loads(record)))
+            at = time.monotonic()
+            problems = messages.record_problems(record, messages.SCHEDULER_EVENTS)
+            self.problems += problems
+            if not problems:
+                self._take(Event(at, json.loads(record)))
         with self._changed:
             self._changed.notify_all()
 
     def _take(self, event: Event) -> None:
-        self.problems += messages.event_problems(event.body, messages.SCHEDULER_EVENTS)
+        """Acknowledge, then publish: what a test does next comes after the acknowledgement."""
+        if event.kind == "UPDATE" and self.acknowledge(event["status"]):
+            with contextlib.suppress(OSError):  # the master died meanwhile
+                self.acknowledge_status(event["status"])
         with self._changed:
             if event.kind == "OFFERS":
                 self._offers.update((offer["id"]["value"], offer) for offer in event["offers"])
@@ -133,8 +139,6 @@ class Scheduler:
                 self._offers.pop(event["offer_id"]["value"], None)
             self.events.append(event)
             self._changed.notify_all()
-        if event.kind == "UPDATE" and self.acknowledge(event["status"]):
-            self.acknowledge_status(event["status"])
 
     @property
     def ended(self) -> str | None:
@@ -200,7 +204,8 @@ class Scheduler:
 
     def _story(self) -> str:
         last = [json.dumps(event.body)[:300] for event in self.events[-5:]]
-        return f"ended={self.ended}, {len(self.events)} events, the last: " + " | ".join(last)
+        count = f"ended={self.ended}, problems={self.problems}, {len(self.events)} events"
+        return f"{count}, the last: " + " | ".join(last)
 
     # What the test tells the master.
 
@@ -208,6 +213,10 @@ class Scheduler:
     def framework_id(self) -> str:
         """The id that the master gave."""
         return str(self.wait_kind("SUBSCRIBED")["framework_id"]["value"])
+
+    def info_with_id(self) -> Json:
+        """The framework's info, with the id that it was given: what subscribes it again."""
+        return {**self.framework_info, "id": {"value": self.framework_id}}
 
     def call(self, kind: str, **fields: Any) -> Response:
         """Post a call of this framework; a field is named after the type in lower case."""

@@ -22,11 +22,6 @@ LATEST = reconciled("TASK_RUNNING", "Latest task state")
 NOT_SUBSCRIBED = refused(403, "Framework is not subscribed")
 
 
-def again(scheduler: Scheduler) -> Json:
-    """The framework's info, with the id that it was given."""
-    return {**scheduler.framework_info, "id": {"value": scheduler.framework_id}}
-
-
 def disconnected(cluster: Cluster, framework_id: str) -> Json | None:
     """Return the framework once the master has noticed that its stream is gone."""
     found = cluster.framework(framework_id)
@@ -61,7 +56,7 @@ def test_resubscription(cluster: Cluster, lasting: Scheduler) -> None:
     """Within its failover_timeout a framework comes back by its id and finds its tasks."""
     lasting.close()
     eventually(lambda: disconnected(cluster, lasting.framework_id), "the framework disconnected")
-    back = cluster.subscribe(info=again(lasting))
+    back = cluster.subscribe(info=lasting.info_with_id())
     assert back.framework_id == lasting.framework_id
     assert back.stream_id != lasting.stream_id
     back.reconcile()
@@ -76,7 +71,7 @@ def test_resubscription(cluster: Cluster, lasting: Scheduler) -> None:
 @pytest.mark.transcript(RECORDING)
 def test_replacement(cluster: Cluster, lasting: Scheduler) -> None:
     """A second scheduler with the id takes over: the first is told so, and its stream ends."""
-    second = cluster.subscribe(info=again(lasting))
+    second = cluster.subscribe(info=lasting.info_with_id())
     assert second.framework_id == lasting.framework_id
     assert lasting.wait_ended() == "last chunk"
     assert lasting.events[-1].body == FAILED_OVER
@@ -91,7 +86,7 @@ def test_replacement(cluster: Cluster, lasting: Scheduler) -> None:
 def test_offers_after_replacement(cluster: Cluster, lasting: Scheduler) -> None:
     """What the first scheduler was offered is withdrawn and offered to the second."""
     held = lasting.offer()
-    second = cluster.subscribe(info=again(lasting))
+    second = cluster.subscribe(info=lasting.info_with_id())
     assert second.offer()["id"] != held["id"]
 
 
@@ -117,7 +112,7 @@ def test_failover_timeout_expires(cluster: Cluster) -> None:
     assert [(task["id"], task["state"]) for task in over["completed_tasks"]] == [
         ("keep", "TASK_KILLED")
     ]
-    late = cluster.subscribe(info=again(scheduler))
+    late = cluster.subscribe(info=scheduler.info_with_id())
     assert late.wait_ended() == "last chunk"
     message = {"message": "Framework has been removed"}
     assert [event.body for event in late.events] == [{"type": "ERROR", "error": message}]

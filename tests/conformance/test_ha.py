@@ -191,8 +191,7 @@ def test_leader_failover(highly_available: HighlyAvailable) -> None:
     highly_available.kill_leader()
     assert before.wait_ended() == "connection closed"
 
-    info = {**before.framework_info, "id": {"value": before.framework_id}}
-    after, refusals = resubscribe(followers, info)
+    after, refusals = resubscribe(followers, before.info_with_id())
     cluster.master = after.master
     cluster.schedulers[:] = [after]
     assert refusals <= ALLOWED_MEANWHILE

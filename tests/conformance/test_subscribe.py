@@ -107,7 +107,7 @@ def test_id_of_its_own(cluster: Cluster) -> None:
 @pytest.mark.transcript("scheduler/framework_life.json")
 def test_removed_framework_stays_out(cluster: Cluster, scheduler: Scheduler) -> None:
     """A framework that was torn down is told so on a stream that ends at once."""
-    info = {**scheduler.framework_info, "id": {"value": scheduler.framework_id}}
+    info = scheduler.info_with_id()
     scheduler.accepted("TEARDOWN")
     assert scheduler.wait_ended() == "last chunk"
     again = cluster.subscribe(info=info)
@@ -229,5 +229,4 @@ def test_real_mesos_sends_these_messages(name: str) -> None:
     records = transcripts.records(name)
     assert records
     for record in records:
-        assert b"\n" not in record
-        assert messages.event_problems(json.loads(record), own) == []
+        assert messages.record_problems(record, own) == []
