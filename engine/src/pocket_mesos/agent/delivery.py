@@ -1,6 +1,4 @@
-"""Status updates on their way: from executors and the agent to the master, and acknowledgements
-back.
-"""
+"""Status updates on their way to the master, and the acknowledgements that come back."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -138,13 +136,18 @@ def send(
         forward(agent, stream)
 
 
-def apply(agent: "Agent", executor: Executor, task: Task, status: TaskStatus) -> None:
-    """Change a task's state; one that has ended gives its resources back."""
+def record(task: Task, status: TaskStatus) -> None:
+    """Let a task have the state of an update."""
     task.state = status.state
     if task.statuses and task.statuses[-1].state is status.state:
         task.statuses.pop()
-    # The data may be large and was delivered; states keep what can be shown.
+    # The data may be large and is delivered from elsewhere; kept is what can be shown.
     task.statuses.append(replace(status, data=None))
+
+
+def apply(agent: "Agent", executor: Executor, task: Task, status: TaskStatus) -> None:
+    """Change a task's state; one that has ended gives its resources back."""
+    record(task, status)
     if not is_terminal(status):
         return
     agent.counters[f"tasks_{status.state.value.removeprefix('TASK_').lower()}"] += 1

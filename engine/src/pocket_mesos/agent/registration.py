@@ -48,6 +48,8 @@ def lost(agent: "Agent") -> None:
 
 def recovered(agent: "Agent") -> None:
     """Begin to register: recovery is over."""
+    if agent.phase is not Phase.RECOVERING:
+        return
     agent.phase = Phase.DISCONNECTED
     if agent.leader is not None:
         agent.emit(actions.StartTimer(key=_REGISTER, seconds=agent.backoff()))

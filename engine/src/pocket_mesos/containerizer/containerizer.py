@@ -19,11 +19,12 @@ from pocket_mesos.containerizer.config import (
 from pocket_mesos.containerizer.errors import ContainerizerError, DestroyError, LaunchError
 from pocket_mesos.containerizer.isolators import Isolator
 from pocket_mesos.containerizer.launcher import Launcher
+from pocket_mesos.containerizer.process import ProcessId
 
 log = logging.getLogger(__name__)
 
 OnTermination = Callable[[str, Termination], None]
-OnForked = Callable[[str, process.ProcessId], None]
+OnForked = Callable[[str, ProcessId], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class FetcherSettings:
 class _Container:
     limits: Limits
     """What the isolators are told; kept for statistics."""
-    process: process.ProcessId | None = None
+    process: ProcessId | None = None
     gated: fork.Gated | None = None
     fetching: subprocess.Popen[bytes] | None = None
     limitation: Limitation | None = None
@@ -169,7 +170,7 @@ class Containerizer:
             container_id, Termination(status=container.status, limitation=container.limitation)
         )
 
-    async def _cleanup(self, container_id: str, leader: process.ProcessId | None) -> None:
+    async def _cleanup(self, container_id: str, leader: ProcessId | None) -> None:
         await self._launcher.destroy(container_id, leader)
         for isolator in self._isolators:
             await isolator.cleanup(container_id)
@@ -217,7 +218,7 @@ class Containerizer:
 
     # --- restart of the agent --------------------------------------------------------------
 
-    async def recover(self, known: dict[str, tuple[process.ProcessId, Limits]]) -> None:
+    def recover(self, known: dict[str, tuple[ProcessId, Limits]]) -> None:
         """Take over the containers of the previous agent and destroy what nobody knows.
 
         Args:
@@ -231,7 +232,13 @@ class Containerizer:
                 self.destroy(container_id)
         for container_id in self._orphans() - known.keys():
             log.info("Cleaning up orphan container %s", container_id)
+            self._spawn(self._clean_orphan(container_id))
+
+    async def _clean_orphan(self, container_id: str) -> None:
+        try:
             await self._cleanup(container_id, self._recorded(container_id))
+        except DestroyError as error:
+            log.error("Failed to clean up orphan container %s: %s", container_id, error)
 
     def _orphans(self) -> set[str]:
         found = set(self._launcher.containers())
@@ -241,18 +248,18 @@ class Containerizer:
             found |= {folder.name for folder in self._runtime.iterdir()}
         return found
 
-    def _checkpoint_pid(self, container_id: str, found: process.ProcessId) -> None:
+    def _checkpoint_pid(self, container_id: str, found: ProcessId) -> None:
         folder = self._runtime / container_id
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "pid").write_text(f"{found.pid} {found.start_time}")
 
-    def _recorded(self, container_id: str) -> process.ProcessId | None:
+    def _recorded(self, container_id: str) -> ProcessId | None:
         """Return the process that an orphan had."""
         try:
             pid, start = (self._runtime / container_id / "pid").read_text().split()
         except (OSError, ValueError):
             return None
-        return process.ProcessId(int(pid), int(start))
+        return ProcessId(int(pid), int(start))
 
     # --- fetcher ---------------------------------------------------------------------------
 

@@ -192,8 +192,8 @@ class Executor:
             self._lost(str(error))
             return
         except RefusedError as error:
-            # An agent that still recovers answers 503.
-            if error.status == 503:
+            # 400 says that the agent does not know this executor; it will not learn.
+            if error.status != 400:
                 self._lost(str(error))
             else:
                 log(f"Failed to subscribe: {error}", "E")

@@ -244,7 +244,7 @@ class AgentFlags(CommonFlags):
     docker_ignore_runtime = unsupported(BOOLEAN, False, "For docker images.")
     docker_kill_orphans = unsupported(BOOLEAN, True, "For docker containers.")
     docker_mesos_image = unsupported(STRING, None, "For an agent in a docker container.")
-    docker_registry = unsupported(STRING, "https://registry-1.docker.io", "For docker images.")
+    docker_registry = unsupported(STRING, None, "For docker images.")
     docker_remove_delay = unsupported(DURATION, 21600.0, "For docker containers.")
     docker_socket = unsupported(STRING, "/var/run/docker.sock", "Docker's socket.")
     docker_stop_timeout = unsupported(DURATION, 0.0, "For docker containers.")

@@ -55,10 +55,14 @@ class Server:
         Raises:
             BindError: the address is taken or not this host's.
         """
-        await self._runner.setup()
         listener = bind(ip, port)
-        await web.SockSite(self._runner, listener, backlog=1024).start()
+        await self.serve(listener)
         return int(listener.getsockname()[1])
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Serve on a socket that listens already; clients that have connected were waiting."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener, backlog=1024).start()
 
     async def stop(self) -> None:
         """Stop serving; open streams are cut."""

@@ -1,0 +1,107 @@
+"""Carries out the core's actions on files: whole or not at all, readable for nobody else."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pocket_mesos.agent import actions
+from pocket_mesos.containerizer import sandbox
+
+FILE_MODE = 0o600
+
+
+def carry_out(
+    action: actions.WriteFile | actions.AppendLine | actions.MakeLink | actions.RemoveFile,
+) -> None:
+    """Do what the action says; it is with the kernel on return.
+
+    Raises:
+        OSError: the disk is full or the folder not writable.
+    """
+    path = Path(action.path)
+    match action:
+        case actions.WriteFile():
+            write(path, action.data)
+        case actions.AppendLine():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as file:
+                file.write(action.data + b"\n")
+        case actions.MakeLink():
+            Path(action.target).mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sandbox.link(path, Path(action.target))
+        case actions.RemoveFile():
+            path.unlink(missing_ok=True)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace a file's contents atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    new.replace(path)
+
+
+class GarbageCollector:
+    """Removes folders that have ended, a while later; sooner when the disk fills up."""
+
+    def __init__(
+        self,
+        work_dir: Path,
+        delay: float,
+        headroom: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Keep folders below ``work_dir`` for ``delay`` seconds.
+
+        Args:
+            work_dir: on the disk that is watched.
+            delay: the flag gc_delay.
+            headroom: the flag gc_disk_headroom.
+            clock: seconds.
+        """
+        self._work_dir = work_dir
+        self._delay = delay
+        self._headroom = headroom
+        self._clock = clock
+        self._since: dict[Path, float] = {}
+        """When each folder was handed over."""
+        self.removed = 0
+        self.failed = 0
+
+    @property
+    def pending(self) -> int:
+        """Number of folders that wait to be removed."""
+        return len(self._since)
+
+    def schedule(self, path: str) -> None:
+        """Remove a folder some time; handed over again, the time starts anew."""
+        self._since[Path(path)] = self._clock()
+
+    def keep(self, path: str) -> None:
+        """Do not remove a folder or one above it after all: it is in use again."""
+        kept = Path(path)
+        for one in [one for one in self._since if one == kept or kept.is_relative_to(one)]:
+            del self._since[one]
+
+    def max_allowed_age(self) -> float:
+        """Return for how many seconds folders are kept, as full as the disk is now."""
+        usage = shutil.disk_usage(self._work_dir)
+        return self._delay * max(0.0, 1.0 - self._headroom - usage.used / usage.total)
+
+    def collect(self) -> None:
+        """Remove what has waited long enough."""
+        oldest = self._clock() - self.max_allowed_age()
+        for path in [path for path, since in self._since.items() if since <= oldest]:
+            del self._since[path]
+            try:
+                shutil.rmtree(path)
+                self.removed += 1
+            except FileNotFoundError:
+                continue  # went with a folder above it
+            except OSError:
+                self.failed += 1

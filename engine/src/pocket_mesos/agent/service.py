@@ -1,0 +1,200 @@
+"""From flags to a running agent; for ``mesos-agent``, and for ``mesos-local`` any number of times.
+
+Order matters: everything that can be refused is refused before anything is changed on disk.
+"""
+
+import contextlib
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from pocket_mesos import libexec
+from pocket_mesos.agent import detect, disk, recovery
+from pocket_mesos.agent.core import Agent
+from pocket_mesos.agent.daemon import Daemon
+from pocket_mesos.agent.endpoints import Endpoints
+from pocket_mesos.agent.errors import RecoveryError
+from pocket_mesos.agent.paths import Paths
+from pocket_mesos.agent.settings import Settings
+from pocket_mesos.containerizer import isolators
+from pocket_mesos.containerizer.config import Termination
+from pocket_mesos.containerizer.containerizer import Containerizer, FetcherSettings
+from pocket_mesos.election import detector_for
+from pocket_mesos.flags.agent import AgentFlags
+from pocket_mesos.http import address
+from pocket_mesos.http.client import Client
+from pocket_mesos.http.router import Router
+from pocket_mesos.http.server import Server, bind
+from pocket_mesos.protocol.base import replace
+from pocket_mesos.protocol.errors import PocketError
+from pocket_mesos.protocol.mesos import AgentInfo
+from pocket_mesos.resources import parse_attributes
+
+
+class StartError(PocketError):
+    """The operator has to change something before the agent can start."""
+
+
+async def serve(
+    flags: AgentFlags,
+    *,
+    log_file: Callable[[], str | None] = lambda: None,
+    on_started: Callable[[Daemon], None] = lambda _: None,
+) -> int:
+    """Run an agent until it exits.
+
+    Args:
+        flags: checked.
+        log_file: returns the file that /files shows as ``/slave/log``.
+        on_started: told the daemon as soon as it takes signals.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        PocketError: it can't start; ``str()`` says why and what to do.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        router = Router()
+        where = address.find(flags)
+        # The port comes first: a second agent on it must not touch what the first one has. Clients
+        # can connect from here on; they are answered when recovery is over.
+        listener = stack.enter_context(bind(where.bind_ip, flags.port))
+        settings = _settings(flags, where, flags.advertise_port or listener.getsockname()[1])
+        info = _info(flags, where, settings.port)
+        paths = Paths(settings.work_dir)
+        found = _recover(flags, paths, info)
+        info = replace(info, id=None if found.info is None else found.info.id)
+        agent = Agent(settings, info, lambda: uuid.uuid4().bytes, random.SystemRandom().uniform)
+        daemon = await _assemble(stack, flags, agent, router, log_file)
+        daemon.recover(found, flags.recover == "cleanup")
+        server = Server(router)
+        await server.serve(listener)
+        stack.push_async_callback(server.stop)
+        on_started(daemon)
+        outcome = await daemon.run(flags.disk_watch_interval)
+        if outcome.message is not None:
+            raise StartError(outcome.message)
+        return outcome.status
+    raise AssertionError("unreachable")
+
+
+def _settings(flags: AgentFlags, where: address.Address, port: int) -> Settings:
+    environment = json.loads(flags.executor_environment_variables or "{}")
+    return Settings(
+        work_dir=str(flags.work_dir.absolute()),
+        launcher_dir=str(_launcher_dir(flags)),
+        ip=where.ip,
+        port=port,
+        switch_user=flags.switch_user,
+        executor_registration_timeout=flags.executor_registration_timeout,
+        executor_reregistration_timeout=flags.executor_reregistration_timeout,
+        executor_shutdown_grace_period=flags.executor_shutdown_grace_period,
+        recovery_timeout=flags.recovery_timeout,
+        registration_backoff_factor=flags.registration_backoff_factor,
+        max_completed_executors_per_framework=flags.max_completed_executors_per_framework,
+        executor_environment=tuple(environment.items()),
+        libprocess_ip=flags.ip,
+    )
+
+
+def _launcher_dir(flags: AgentFlags) -> Path:
+    """Return the folder of the helper programs; Pocket's own is filled if need be."""
+    if flags.launcher_dir is None:
+        folder = libexec.default_dir()
+        try:
+            libexec.install(folder)
+        except OSError as error:
+            raise StartError(
+                f"Failed to write helper programs into '{folder}': {error.strerror}; "
+                "name another folder with --launcher_dir"
+            ) from error
+        return folder
+    folder = flags.launcher_dir.absolute()
+    missing = [name for name in libexec.PROGRAMS if not (folder / name).is_file()]
+    if missing:
+        raise StartError(
+            f"The launcher_dir '{folder}' lacks {', '.join(missing)}; "
+            f"run 'python -m pocket_mesos.libexec --install {folder}'"
+        )
+    return folder
+
+
+def _info(flags: AgentFlags, where: address.Address, port: int) -> AgentInfo:
+    return AgentInfo(
+        hostname=where.hostname,
+        port=port,
+        resources=detect.resources(flags.resources, flags.default_role, flags.work_dir),
+        attributes=parse_attributes(flags.attributes or ""),
+    )
+
+
+def _recover(flags: AgentFlags, paths: Paths, info: AgentInfo) -> recovery.Recovered:
+    """Read the checkpoints, and see whether this agent may go on with them."""
+    boot_id = detect.boot_id()
+    known = Path(paths.boot_id)
+    rebooted = known.exists() and known.read_text().strip() != boot_id
+    try:
+        found = recovery.Reader(paths, flags.strict, rebooted).read()
+    except RecoveryError as error:
+        raise RecoveryError(recovery.advice(str(error), paths.latest)) from error
+    if found.info is not None:
+        message = recovery.incompatibility(
+            replace(found.info, id=None), info, flags.reconfiguration_policy
+        )
+        if message is not None and not rebooted:
+            raise RecoveryError(recovery.advice(message, paths.latest))
+        if message is not None:
+            # After a reboot there is nothing to lose: the machine may come back as another.
+            found = recovery.Recovered()
+    try:
+        disk.write(known, boot_id.encode())
+    except OSError as error:
+        raise StartError(f"Failed to write to work_dir '{flags.work_dir}': {error}") from error
+    return found
+
+
+async def _assemble(
+    stack: contextlib.AsyncExitStack,
+    flags: AgentFlags,
+    agent: Agent,
+    router: Router,
+    log_file: Callable[[], str | None],
+) -> Daemon:
+    daemon: Daemon
+
+    def terminated(container_id: str, termination: Termination) -> None:
+        daemon.container_terminated(container_id, termination)
+
+    containerizer = _containerizer(flags, Path(agent.settings.launcher_dir), terminated)
+    detector, stop = detector_for(flags.master, flags.zk_session_timeout, address.resolve)
+    stack.push_async_callback(stop)
+    client = await stack.enter_async_context(Client())
+    collector = disk.GarbageCollector(flags.work_dir, flags.gc_delay, flags.gc_disk_headroom)
+    daemon = Daemon(agent, containerizer, collector, client, detector)
+    daemon.register(router)
+    shown = flags.printed() | {"launcher_dir": agent.settings.launcher_dir}
+    Endpoints(agent, containerizer, collector, shown, log_file, time.time()).register(router)
+    return daemon
+
+
+def _containerizer(
+    flags: AgentFlags, launcher_dir: Path, terminated: Callable[[str, Termination], None]
+) -> Containerizer:
+    cgroups = isolators.CgroupSettings(
+        hierarchy=flags.cgroups_hierarchy,
+        root=flags.cgroups_root,
+        enable_cfs=flags.cgroups_enable_cfs,
+        destroy_timeout=flags.cgroups_destroy_timeout,
+    )
+    launcher_name = flags.launcher or isolators.default_launcher(cgroups)
+    launcher, made = isolators.create(flags.isolation, launcher_name, cgroups)
+    fetcher = FetcherSettings(
+        program=launcher_dir / "mesos-fetcher",
+        stall_timeout=flags.fetcher_stall_timeout,
+        frameworks_home=flags.frameworks_home,
+    )
+    return Containerizer(launcher, made, fetcher, flags.runtime_dir, terminated)

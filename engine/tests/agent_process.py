@@ -1,0 +1,122 @@
+"""Real agent processes for tests, and certainty that nothing of them is left afterwards."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from fake_master import FakeMaster
+
+
+class AgentProcess:
+    """One work_dir and the agents that run on it, one after the other."""
+
+    def __init__(self, folder: Path, master: FakeMaster, **flags: object) -> None:
+        self.folder = folder
+        self.work_dir = folder / "work"
+        self.cgroups_root = f"mesostest{uuid.uuid4().hex[:12]}"
+        self.port = _free_port()
+        self.flags = {
+            "master": master.url,
+            "work_dir": self.work_dir,
+            "runtime_dir": folder / "run",
+            "ip": "127.0.0.1",
+            "hostname": "127.0.0.1",
+            "port": self.port,
+            "resources": "cpus:4;mem:4096;disk:10000;ports:[31000-31099]",
+            "registration_backoff_factor": "50ms",
+            "launcher": "posix",
+            "isolation": "posix/cpu,posix/mem",
+            "cgroups_root": self.cgroups_root,
+            **flags,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "agent.log"
+
+    def start(self, **more: object) -> None:
+        arguments = [f"--{name}={value}" for name, value in {**self.flags, **more}.items()]
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pocket_mesos.cli.mesos_agent", *arguments],
+                stdout=out,
+                stderr=out,
+                env={"PATH": os.environ["PATH"], "HOME": "/"},
+            )
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    async def wait(self, within: float = 15.0) -> int:
+        assert self.process is not None
+        return await asyncio.to_thread(self.process.wait, within)
+
+    async def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        await self.wait()
+
+    async def get(self, path: str) -> Any:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self.port}{path}") as response,
+        ):
+            assert response.status == 200, await response.text()
+            return await response.json() if await response.read() else None
+
+    def sandbox(self, framework: str, executor: str) -> Path:
+        runs = self.work_dir / "slaves/m-S0/frameworks" / framework / "executors" / executor
+        return (runs / "runs" / "latest").resolve()
+
+    def processes(self) -> list[int]:
+        """Live processes that belong to this agent's tasks."""
+        mark = f"MESOS_DIRECTORY={self.work_dir}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                if mark in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+        return found
+
+    def cgroups(self) -> list[Path]:
+        """Cgroups of containers that are still there."""
+        return [
+            one for one in Path("/sys/fs/cgroup").glob(f"*/{self.cgroups_root}/*") if one.is_dir()
+        ]
+
+    def clean(self) -> None:
+        """Kill everything and remove everything."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for _ in range(100):
+            left = sorted(Path("/sys/fs/cgroup").glob(f"*/{self.cgroups_root}/**/"), reverse=True)
+            left += list(Path("/sys/fs/cgroup").glob(f"*/{self.cgroups_root}"))
+            for folder in left:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            if not any(folder.exists() for folder in left):
+                break
+            signal.sigtimedwait([], 0.02)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
