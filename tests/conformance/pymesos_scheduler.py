@@ -5,9 +5,12 @@ Launches two tasks that finish and one that does not; sends that one's executor 
 and kills it when the echo has come. Prints what it was told, as one JSON object.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 import threading
+from typing import Any
 
 from pymesos import MesosSchedulerDriver, Scheduler, decode_data, encode_data
 
@@ -15,7 +18,7 @@ TERMINAL = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST", "TASK_ER
 TASKS = {"first": b"finish", "second": b"finish", "lasting": b"wait"}
 
 
-def scalars(cpus, mem):
+def scalars(cpus: float, mem: float) -> list[dict[str, Any]]:
     amounts = {"cpus": cpus, "mem": mem}
     return [
         {"name": name, "type": "SCALAR", "scalar": {"value": value}}
@@ -23,17 +26,17 @@ def scalars(cpus, mem):
     ]
 
 
-class Watching(Scheduler):
-    def __init__(self, given):
+class Watching(Scheduler):  # type: ignore[misc]  # PyMesos has no types
+    def __init__(self, given: dict[str, Any]) -> None:
         self.given = given
         self.launched = False
-        self.told = {"updates": [], "messages": [], "errors": []}
+        self.told: dict[str, Any] = {"updates": [], "messages": [], "errors": []}
 
-    def registered(self, driver, framework_id, master_info):
+    def registered(self, driver: Any, framework_id: Any, master_info: Any) -> None:
         self.told["framework_id"] = framework_id["value"]
         self.told["master_version"] = master_info.get("version")
 
-    def resourceOffers(self, driver, offers):  # noqa: N802 - PyMesos' name
+    def resourceOffers(self, driver: Any, offers: Any) -> None:  # noqa: N802 - PyMesos' name
         for offer in offers:
             fits = offer["agent_id"]["value"] == self.given["agent_id"] and self.holds(offer)
             if self.launched or not fits:
@@ -43,13 +46,13 @@ class Watching(Scheduler):
             tasks = [self.task(driver, offer, name, data) for name, data in TASKS.items()]
             driver.launchTasks(offer["id"], tasks)
 
-    def holds(self, offer):
+    def holds(self, offer: Any) -> bool:
         found = {
             item["name"]: item.get("scalar", {}).get("value", 0) for item in offer["resources"]
         }
-        return found.get("cpus", 0) >= 0.4 and found.get("mem", 0) >= 224
+        return bool(found.get("cpus", 0) >= 0.4 and found.get("mem", 0) >= 224)
 
-    def task(self, driver, offer, name, data):
+    def task(self, driver: Any, offer: Any, name: str, data: bytes) -> dict[str, Any]:
         executor = {
             "executor_id": {"value": "pymesos"},
             "framework_id": {"value": driver.framework_id},
@@ -66,7 +69,7 @@ class Watching(Scheduler):
             "data": encode_data(data),
         }
 
-    def statusUpdate(self, driver, status):  # noqa: N802 - PyMesos' name
+    def statusUpdate(self, driver: Any, status: Any) -> None:  # noqa: N802 - PyMesos' name
         self.told["updates"].append(status)
         ids = status["task_id"]["value"], status["state"]
         if ids == ("lasting", "TASK_RUNNING"):
@@ -78,15 +81,17 @@ class Watching(Scheduler):
         if ended == TASKS.keys():
             driver.stop()
 
-    def frameworkMessage(self, driver, executor_id, agent_id, message):  # noqa: N802
+    def frameworkMessage(  # noqa: N802 - PyMesos' name
+        self, driver: Any, executor_id: Any, agent_id: Any, message: str
+    ) -> None:
         self.told["messages"].append(decode_data(message).decode())
         driver.killTask({"value": "lasting"})
 
-    def error(self, driver, message):
+    def error(self, driver: Any, message: Any) -> None:
         self.told["errors"].append(str(message))
 
 
-def main():
+def main() -> None:
     given = json.loads(sys.argv[1])
     scheduler = Watching(given)
     framework = {

@@ -9,6 +9,8 @@ CONFORMANCE_ACTIONS (before SUBSCRIBE) hold a JSON list of actions. Other data i
     {"do": "exit", "status": N}
 """
 
+from __future__ import annotations
+
 import base64
 import http.client
 import json
@@ -16,6 +18,7 @@ import os
 import sys
 import time
 import uuid
+from typing import Any
 
 ENV = os.environ
 FRAMEWORK_ID = ENV["MESOS_FRAMEWORK_ID"]
@@ -26,14 +29,16 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
 class Executor:
-    def __init__(self):
-        self.events = []
-        self.answers = {}
-        self.task = None  # the task whose data is being obeyed
-        self.unacknowledged = {}  # update by its uuid
-        self.tasks = {}  # launched and not yet acknowledged, by id
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self.answers: dict[str, Any] = {}
+        self.task: Any = None  # the task whose data is being obeyed
+        self.unacknowledged: dict[str, Any] = {}  # update by its uuid
+        self.tasks: dict[str, Any] = {}  # launched and not yet acknowledged, by id
 
-    def post(self, body, headers=HEADERS, method="POST"):
+    def post(
+        self, body: Any, headers: dict[str, str] = HEADERS, method: str = "POST"
+    ) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(ENDPOINT, timeout=30)
         connection.putrequest(method, PATH, skip_accept_encoding=True)
         for name, value in headers.items():
@@ -43,16 +48,16 @@ class Executor:
         connection.endheaders(payload)
         return connection.getresponse()
 
-    def call(self, kind, **fields):
+    def call(self, kind: str, **fields: Any) -> http.client.HTTPResponse:
         ids = {"framework_id": {"value": FRAMEWORK_ID}, "executor_id": {"value": EXECUTOR_ID}}
         return self.post({"type": kind, **ids, **fields})
 
-    def obey(self, actions):
+    def obey(self, actions: list[Any]) -> None:
         for action in actions:
             getattr(self, "do_" + action.pop("do"))(**action)
 
-    def do_update(self, state, message=None, data=None):
-        status = {
+    def do_update(self, state: str, message: str | None = None, data: str | None = None) -> None:
+        status: dict[str, Any] = {
             "task_id": self.task,
             "state": state,
             "source": "SOURCE_EXECUTOR",
@@ -66,7 +71,9 @@ class Executor:
         self.unacknowledged[status["uuid"]] = {"status": status}
         self.call("UPDATE", update={"status": status}).read()
 
-    def do_post(self, name, body, headers=HEADERS, method="POST"):
+    def do_post(
+        self, name: str, body: Any, headers: dict[str, str] = HEADERS, method: str = "POST"
+    ) -> None:
         text = body if isinstance(body, str) else json.dumps(body)
         fresh = base64.b64encode(uuid.uuid4().bytes).decode()
         for mark, value in (
@@ -83,53 +90,53 @@ class Executor:
             "body": answer.read().decode(),
         }
 
-    def do_report(self):
+    def do_report(self) -> None:
         report = {"environment": dict(ENV), "events": self.events, "answers": self.answers}
         self.send(json.dumps(report).encode())
 
-    def do_exit(self, status):
+    def do_exit(self, status: int) -> None:
         os._exit(status)
 
-    def send(self, data):
+    def send(self, data: bytes) -> None:
         self.call("MESSAGE", message={"data": base64.b64encode(data).decode()}).read()
 
-    def take(self, event):
+    def take(self, event: Any) -> None:
         self.events.append(event)
         handler = getattr(self, "on_" + event["type"].lower(), None)
         if handler:
             handler(event.get(event["type"].lower()))
 
-    def on_launch(self, launch):
+    def on_launch(self, launch: Any) -> None:
         self.task = launch["task"]["task_id"]
         self.tasks[self.task["value"]] = launch["task"]
         self.obey(json.loads(base64.b64decode(launch["task"].get("data", "")) or "[]"))
 
-    def on_acknowledged(self, acknowledged):
+    def on_acknowledged(self, acknowledged: Any) -> None:
         self.unacknowledged.pop(acknowledged["uuid"], None)
         self.tasks.pop(acknowledged["task_id"]["value"], None)
 
-    def on_message(self, message):
+    def on_message(self, message: Any) -> None:
         data = base64.b64decode(message["data"])
         if data.startswith(b"["):
             self.obey(json.loads(data))
         else:
             self.send(b"echo:" + data)
 
-    def on_kill(self, kill):
+    def on_kill(self, kill: Any) -> None:
         self.task = kill["task_id"]
         self.do_update("TASK_KILLED", "killed by the executor")
 
-    def on_shutdown(self, _):
+    def on_shutdown(self, _: None) -> None:
         os._exit(0)
 
-    def subscribe(self):
+    def subscribe(self) -> http.client.HTTPResponse:
         pending = {
             "unacknowledged_tasks": list(self.tasks.values()),
             "unacknowledged_updates": list(self.unacknowledged.values()),
         }
         return self.call("SUBSCRIBE", subscribe=pending)
 
-    def follow(self, stream):
+    def follow(self, stream: http.client.HTTPResponse) -> None:
         """Take events until the stream ends."""
         try:
             while line := stream.readline():
@@ -137,7 +144,7 @@ class Executor:
         except (OSError, http.client.HTTPException, ValueError):
             pass  # the agent went away in the middle of a record
 
-    def run(self):
+    def run(self) -> None:
         self.obey(json.loads(ENV.get("CONFORMANCE_ACTIONS", "[]")))
         self.follow(self.subscribe())
         deadline = time.monotonic() + 60

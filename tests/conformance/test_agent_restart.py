@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,8 +77,10 @@ def test_tasks_run_on(restartable: tuple[Cluster, Daemon]) -> None:
 
     def reregistered() -> bool:
         """Ask until the executor, which retries by itself, has subscribed again."""
-        scheduler.send(agent_id, "x-ckpt", b"[%s]" % str(REPORT).replace("'", '"').encode())
-        return any(b'"type": "SUBSCRIBED"' in data for data in scheduler.messages())
+        scheduler.send(agent_id, "x-ckpt", json.dumps([REPORT]).encode())
+        reports = [json.loads(data)["events"] for data in scheduler.messages()]
+        told = [[event["type"] for event in events] for events in reports]
+        return any(kinds.count("SUBSCRIBED") == 2 for kinds in told)
 
     eventually(reregistered, "the executor's second subscription", pause=0.5)
     scheduler.kill("c-x")
