@@ -4,6 +4,7 @@ PyMesos' threads report into a queue, the server's threads keep results; everyth
 the thread that calls `Run.run`.
 """
 
+import contextlib
 import logging
 import queue
 import tempfile
@@ -26,6 +27,9 @@ from mapreduce.server import Server
 
 TICK = 0.5
 """Seconds between looks at the time while nothing happens."""
+
+SEARCH = 2.0
+"""Seconds between questions for the leader to a master given by its plain address."""
 
 CLOSE_TIMEOUT = 5.0
 """Seconds for a teardown that no master answers."""
@@ -91,7 +95,9 @@ class Run:
         )
         self.receipts: dict[str, list[str]] = {}
         self.agents: dict[str, str] = {}
-        self.complaint = 0.0
+        self.next_complaint = 0.0
+        self.next_search = 0.0
+        self.last_connected = time.monotonic()
         self.listener = Listener()
         # A plain address may be of a master that does not lead: PyMesos is given the leader's.
         master = place.master.for_pymesos if place.master.zookeeper else str(place.leader)
@@ -221,10 +227,29 @@ class Run:
         """Show progress; notice what sends no message."""
         busy = [agent for agent in self.core.agents.values() if agent.live]
         self.progress.show(self.counted, self.total, self.core.live, len(busy))
+        if self.core.connected:
+            self.last_connected = now
+        else:
+            self._seek_leader(now)
         idle = self.core.idle_for(now)
-        if idle >= self.place.wait and now >= self.complaint:
-            self.complaint = now + self.place.wait
+        if idle >= self.place.wait and now >= self.next_complaint:
+            self.next_complaint = now + self.place.wait
             self._complain(idle)
+
+    def _seek_leader(self, now: float) -> None:
+        """Follow the leader where PyMesos cannot; give up when the tasks must be gone."""
+        away = now - self.last_connected
+        if away > wire.FAILOVER_TIMEOUT:
+            raise ClusterError(
+                f"No leader took the framework back for {away:.0f} seconds: its tasks are lost."
+            )
+        if self.place.master.zookeeper or now < self.next_search or away < SEARCH:
+            return
+        self.next_search = now + SEARCH
+        with contextlib.suppress(ClusterError):
+            found = str(leader.find(self.place.master, 0.0, self.progress.say))
+            if found != self.driver.master:
+                self.driver.change_master(found)
 
     def _complain(self, idle: float) -> None:
         vain, why = diagnosis.why_no_offers(self.driver.master or "", idle)
