@@ -13,16 +13,25 @@ _ALWAYS_SHOWN = ("disk", "mem", "gpus", "cpus")
 def model(resources: Resources) -> dict[str, Any]:
     """Print a bundle as /state does: four scalars always, ``"ports": "[a-b]"``."""
     shown: dict[str, Any] = dict.fromkeys(_ALWAYS_SHOWN, 0.0)
-    shown.update(quantities(resources))
-    for name, value in resources.items():
-        if not isinstance(value, int):
-            shown[name] = values.value_text(value)
+    for name, value in resources.scalars.items():
+        shown[name] = value / values.PRECISION
+    for name, other in resources.items():
+        if not isinstance(other, int):
+            shown[name] = values.value_text(other)
     return shown
 
 
 def quantities(resources: Resources) -> dict[str, float]:
-    """Print the scalars that a bundle holds, and no others."""
-    return {name: value / values.PRECISION for name, value in resources.scalars.items()}
+    """Print how much a bundle holds of each resource: ranges and sets by their size."""
+    return {name: _quantity(value) for name, value in resources.items()}
+
+
+def _quantity(value: values.Value) -> float:
+    if isinstance(value, int):
+        return value / values.PRECISION
+    if isinstance(value, frozenset):
+        return float(len(value))
+    return float(sum(end - begin + 1 for begin, end in value))
 
 
 def attributes_model(attributes: Iterable[Attribute]) -> dict[str, Any]:

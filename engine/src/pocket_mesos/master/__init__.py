@@ -1,0 +1,1 @@
+"""The master: a pure core (``core.Core``), and the edge that runs it (``server``)."""

@@ -1,0 +1,61 @@
+"""What the master's core wants done: its outputs, carried out by the edge in order."""
+
+import msgspec
+
+from pocket_mesos.master.events import Timer
+from pocket_mesos.protocol import link, scheduler
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """An output."""
+
+
+class Respond(Action, frozen=True, kw_only=True):
+    """Answer the request that the event came from; without one, it is accepted."""
+
+    status: int
+    body: str = ""
+
+
+class SendToScheduler(Action, frozen=True, kw_only=True):
+    """Send an event on a scheduler's stream."""
+
+    stream_id: str
+    event: scheduler.Event
+
+
+class CloseScheduler(Action, frozen=True, kw_only=True):
+    """End a scheduler's stream."""
+
+    stream_id: str
+
+
+class SendToAgent(Action, frozen=True, kw_only=True):
+    """Send an event on an agent's link."""
+
+    stream_id: str
+    event: link.Event
+
+
+class CloseAgent(Action, frozen=True, kw_only=True):
+    """End an agent's link."""
+
+    stream_id: str
+
+
+class StartTimer(Action, frozen=True, kw_only=True):
+    """Feed ``TimerFired(timer)`` after ``delay`` seconds."""
+
+    timer: Timer
+    delay: float
+
+
+class RequestAllocation(Action, frozen=True, kw_only=True):
+    """Feed ``AllocationDue`` in this turn of the loop, after what else is there to be handled."""
+
+
+class Log(Action, frozen=True, kw_only=True):
+    """Write a line to the log."""
+
+    message: str
+    level: str = "INFO"

@@ -1,0 +1,143 @@
+"""The master's GET endpoints, with and without the /master prefix."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pocket_mesos.http import messages
+from pocket_mesos.http.messages import Request, Response
+from pocket_mesos.http.router import Reply, Router
+from pocket_mesos.master import metrics, views
+from pocket_mesos.master.core import Core
+from pocket_mesos.master.events import TeardownRequested
+from pocket_mesos.master.runner import Runner, leader_base
+from pocket_mesos.version import build_info
+
+PREFIXES = ("", "/master")
+
+
+class Endpoints:
+    """Answers from the master's state."""
+
+    def __init__(
+        self, runner: Runner, flags: dict[str, str], cluster: str | None, log_dir: str | None
+    ) -> None:
+        self._runner = runner
+        self._flags = flags
+        self._cluster = cluster
+        self._log_dir = log_dir
+
+    def add_to(self, router: Router) -> None:
+        """Register all endpoints."""
+        router.add("/version", lambda r: messages.endpoint_json(build_info(), r), exact=True)
+        router.add("/health", lambda _: messages.ok(), prefixes=PREFIXES)
+        router.add("/flags", self._show_flags, prefixes=PREFIXES)
+        router.add("/redirect", self._redirect, prefixes=PREFIXES)
+        router.add("/metrics/snapshot", self._snapshot)
+        router.add("/teardown", self._teardown, prefixes=PREFIXES)
+        for path, view in (
+            ("/state", self._state),
+            ("/state-summary", self._state_summary),
+            ("/slaves", lambda core, r: views.slaves(core.state, r.query.get("slave_id"))),
+            ("/frameworks", _frameworks),
+            ("/tasks", lambda core, r: views.tasks(core.state, **_page(r))),
+            ("/roles", lambda core, _: views.roles(core.state)),
+        ):
+            router.add(path, self._leading(view), prefixes=PREFIXES)
+        router.add(
+            "/weights",
+            self._leading(lambda core, _: views.weights(core.state), ("GET",)),
+            prefixes=PREFIXES,
+        )
+        for path in ("/quota", "/maintenance/schedule", "/maintenance/status"):
+            router.add(path, self._leading(lambda _core, _r: {}, ("GET",)), prefixes=PREFIXES)
+
+    def _leading(
+        self, view: Callable[[Core, Request], Any], methods: tuple[str, ...] | None = None
+    ) -> Callable[[Request], Any]:
+        """Make a handler of a view that only the leading master has."""
+
+        async def handle(request: Request) -> Reply:
+            refusal = await self._runner.gate(request)
+            if refusal is not None:
+                return refusal
+            if methods is not None and request.method not in methods:
+                return messages.method_not_allowed(methods, request.method)
+            assert self._runner.core is not None
+            return messages.endpoint_json(view(self._runner.core, request), request)
+
+        return handle
+
+    def _show_flags(self, request: Request) -> Response:
+        return messages.endpoint_json({"flags": self._flags}, request)
+
+    def _redirect(self, _request: Request) -> Response:
+        leader = self._runner.leader
+        if leader is None:
+            return messages.text(503, "No leader elected")
+        return messages.temporary_redirect(leader_base(leader))
+
+    def _snapshot(self, request: Request) -> Response:
+        timeout = request.query.get("timeout")
+        error = metrics.validate_timeout(timeout) if timeout is not None else None
+        if error is not None:
+            return messages.bad_request(error)
+        return messages.endpoint_json(metrics.snapshot(self._runner), request)
+
+    async def _teardown(self, request: Request) -> Reply:
+        refusal = await self._runner.gate(request)
+        if refusal is not None:
+            return refusal
+        if request.method != "POST":
+            return messages.method_not_allowed(("POST",), request.method)
+        framework_id = request.form.get("frameworkId")
+        if framework_id is None:
+            return messages.bad_request("Missing 'frameworkId' query parameter in the request body")
+        answer = self._runner.feed(TeardownRequested(framework_id=framework_id))
+        return messages.ok() if answer is None else messages.text(answer.status, answer.body)
+
+    def master_json(self) -> dict[str, Any]:
+        """Show what identifies this master, as /state does."""
+        info = self._runner.info
+        return {
+            "start_time": self._runner.started,
+            "elected_time": self._runner.elected,
+            "id": info.id,
+            "pid": info.pid,
+            "hostname": info.hostname,
+        }
+
+    def _state(self, core: Core, _request: Request) -> dict[str, Any]:
+        leader = self._runner.leader or self._runner.info
+        return views.state(
+            core.state,
+            build=build_info(),
+            flags=self._flags,
+            cluster=self._cluster,
+            master=self.master_json(),
+            leader=leader,
+            log_dir=self._log_dir,
+        )
+
+    def _state_summary(self, core: Core, _request: Request) -> dict[str, Any]:
+        return views.state_summary(core.state, self._runner.info.hostname or "")
+
+
+def _frameworks(core: Core, request: Request) -> dict[str, Any]:
+    shown = views.frameworks(core.state, request.query.get("framework_id"))
+    return shown | {"unregistered_frameworks": []}
+
+
+def _page(request: Request) -> dict[str, Any]:
+    query = request.query
+    return {
+        "limit": _number(query.get("limit"), views.DEFAULT_TASK_LIMIT),
+        "offset": _number(query.get("offset"), 0),
+        "ascending": query.get("order") == "asc",
+        "framework_id": query.get("framework_id"),
+        "task_id": query.get("task_id"),
+    }
+
+
+def _number(text: str | None, default: int) -> int:
+    """Read a count; like Mesos, take the default for what is none."""
+    return int(text) if text is not None and text.isdecimal() else default

@@ -1,0 +1,102 @@
+"""What happens to the master: the inputs of its core.
+
+Every event is a value. Streams are known by ids that the edge makes; time comes along as ``now``.
+"""
+
+import msgspec
+
+from pocket_mesos.protocol import link, scheduler
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """An input."""
+
+
+class Subscribed(Event, frozen=True, kw_only=True):
+    """A scheduler opened an event stream; the call has passed ``validation.call``."""
+
+    call: scheduler.Call
+    stream_id: str
+
+
+class SchedulerCalled(Event, frozen=True, kw_only=True):
+    """A scheduler made another call; it has passed ``validation.call``."""
+
+    call: scheduler.Call
+    stream_id: str | None
+
+
+class SchedulerDisconnected(Event, frozen=True, kw_only=True):
+    """A scheduler's event stream ended."""
+
+    stream_id: str
+
+
+class AgentSubscribed(Event, frozen=True, kw_only=True):
+    """An agent opened a link to register (again)."""
+
+    call: link.Register | link.Reregister
+    stream_id: str
+
+
+class AgentCalled(Event, frozen=True, kw_only=True):
+    """An agent made another call on its link."""
+
+    call: link.Call
+    stream_id: str
+
+
+class AgentDisconnected(Event, frozen=True, kw_only=True):
+    """An agent's link ended."""
+
+    stream_id: str
+
+
+class TeardownRequested(Event, frozen=True, kw_only=True):
+    """An operator asked to remove a framework."""
+
+    framework_id: str
+
+
+class WeightsUpdated(Event, frozen=True, kw_only=True):
+    """An operator gave roles their weights."""
+
+    weights: dict[str, float]
+
+
+class AllocationDue(Event, frozen=True, kw_only=True):
+    """The edge got round to the allocation that the core asked for."""
+
+
+class TimerFired(Event, frozen=True, kw_only=True):
+    """A timer that the core started has run out."""
+
+    timer: "Timer"
+
+
+class Timer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a timer is about; one that is out of date is ignored."""
+
+
+class AllocationTimer(Timer, frozen=True, kw_only=True):
+    """Time for the periodic allocation of everything."""
+
+
+class PingTimer(Timer, frozen=True, kw_only=True):
+    """Time to look whether an agent has answered, and to ping it again."""
+
+    agent_id: str
+    epoch: int
+
+
+class OfferTimer(Timer, frozen=True, kw_only=True):
+    """An offer has been outstanding for offer_timeout."""
+
+    offer_id: str
+
+
+class FailoverTimer(Timer, frozen=True, kw_only=True):
+    """A framework has been disconnected for its failover_timeout."""
+
+    framework_id: str
+    epoch: int

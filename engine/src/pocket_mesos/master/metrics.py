@@ -1,0 +1,148 @@
+"""/metrics/snapshot: what the master counts and measures, under Mesos' names."""
+
+import os
+
+from pocket_mesos.flags import parse_duration
+from pocket_mesos.master import summary
+from pocket_mesos.master.runner import Runner
+from pocket_mesos.master.state import FrameworkState, State
+from pocket_mesos.protocol.mesos import TaskState
+from pocket_mesos.resources import EMPTY
+
+_COUNTERS = (
+    "dropped_messages",
+    "invalid_executor_to_framework_messages",
+    "invalid_framework_to_executor_messages",
+    "invalid_status_update_acknowledgements",
+    "invalid_status_updates",
+    "messages_decline_offers",
+    "messages_executor_to_framework",
+    "messages_exited_executor",
+    "messages_framework_to_executor",
+    "messages_kill_task",
+    "messages_launch_tasks",
+    "messages_reconcile_tasks",
+    "messages_register_framework",
+    "messages_register_slave",
+    "messages_reregister_framework",
+    "messages_reregister_slave",
+    "messages_resource_request",
+    "messages_revive_offers",
+    "messages_status_update",
+    "messages_status_update_acknowledgement",
+    "messages_suppress_offers",
+    "messages_unregister_framework",
+    "messages_unregister_slave",
+    "slave_registrations",
+    "slave_removals",
+    "slave_reregistrations",
+    "slave_unreachable_completed",
+    "tasks_dropped",
+    "tasks_error",
+    "tasks_failed",
+    "tasks_finished",
+    "tasks_gone",
+    "tasks_gone_by_operator",
+    "tasks_killed",
+    "tasks_lost",
+    "valid_executor_to_framework_messages",
+    "valid_framework_to_executor_messages",
+    "valid_status_update_acknowledgements",
+    "valid_status_updates",
+)
+"""Shown even while they are zero."""
+
+_LIVE_STATES = ("killing", "running", "staging", "starting", "unreachable")
+
+_SCALARS = ("cpus", "disk", "gpus", "mem")
+
+
+def validate_timeout(text: str) -> str | None:
+    """Return what is wrong with ``?timeout=``."""
+    try:
+        parse_duration(text)
+    except ValueError:
+        number = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+        return f"Invalid timeout '{text}': Failed to convert '{number}' to number.\n"
+    return None
+
+
+def snapshot(runner: Runner) -> dict[str, float]:
+    """Return all metrics, sorted by name."""
+    shown = {
+        "master/elected": float(runner.core is not None),
+        "master/uptime_secs": runner.now - runner.started,
+        **_system(),
+    }
+    known = runner.core.state if runner.core is not None else State()
+    shown |= {f"master/{name}": float(known.counters.get(name, 0)) for name in _COUNTERS}
+    shown["allocator/mesos/allocation_runs"] = float(known.counters.get("allocation_runs", 0))
+    shown |= _agents(known) | _frameworks(known) | _tasks(known) | _resources(known)
+    shown["master/outstanding_offers"] = float(len(known.offers))
+    return dict(sorted(shown.items()))
+
+
+def _agents(known: State) -> dict[str, float]:
+    connected = sum(one.connected for one in known.agents.values())
+    return {
+        "master/slaves_active": float(connected),
+        "master/slaves_connected": float(connected),
+        "master/slaves_disconnected": float(len(known.agents) - connected),
+        "master/slaves_inactive": float(len(known.agents) - connected),
+        "master/slaves_unreachable": float(len(known.unreachable_agents)),
+    }
+
+
+def _frameworks(known: State) -> dict[str, float]:
+    states = [one.state for one in known.frameworks.values()]
+    active = states.count(FrameworkState.ACTIVE)
+    return {
+        "master/frameworks_active": float(active),
+        "master/frameworks_connected": float(active),
+        "master/frameworks_disconnected": float(len(states) - active),
+        "master/frameworks_inactive": float(len(states) - active),
+    }
+
+
+def _tasks(known: State) -> dict[str, float]:
+    counts = dict.fromkeys(_LIVE_STATES, 0)
+    for framework in known.frameworks.values():
+        counts["unreachable"] += len(framework.unreachable_tasks)
+        for task in framework.tasks.values():
+            name = task.state.value.removeprefix("TASK_").lower()
+            if name in counts and task.state is not TaskState.TASK_UNREACHABLE:
+                counts[name] += 1
+    return {f"master/tasks_{name}": float(count) for name, count in counts.items()}
+
+
+def _resources(known: State) -> dict[str, float]:
+    total, used, held = EMPTY, EMPTY, EMPTY
+    for agent in known.agents.values():
+        total = total + agent.total
+        in_use = summary.total(summary.used_of_agent(agent))
+        used = used + in_use
+        held = held + in_use + summary.total(summary.offered_by_role(known, agent.offers))
+    shown = {}
+    for name in _SCALARS:
+        whole, part = total.scalar(name), used.scalar(name)
+        shown[f"master/{name}_total"] = whole
+        shown[f"master/{name}_used"] = part
+        shown[f"master/{name}_percent"] = part / whole if whole else 0.0
+        if whole:
+            prefix = f"allocator/mesos/resources/{name}"
+            shown[f"{prefix}/total"] = whole
+            shown[f"{prefix}/offered_or_allocated"] = held.scalar(name)
+    return shown
+
+
+def _system() -> dict[str, float]:
+    load = os.getloadavg()
+    page = os.sysconf("SC_PAGE_SIZE")
+    return {
+        "system/cpus_total": float(os.cpu_count() or 1),
+        "system/load_1min": load[0],
+        "system/load_5min": load[1],
+        "system/load_15min": load[2],
+        "system/mem_total_bytes": float(os.sysconf("SC_PHYS_PAGES") * page),
+        "system/mem_free_bytes": float(os.sysconf("SC_AVPHYS_PAGES") * page),
+    }

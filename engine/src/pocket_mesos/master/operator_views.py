@@ -1,0 +1,168 @@
+"""What the operator API shows of the master's state: messages rather than endpoint JSON."""
+
+from collections import defaultdict
+from typing import Any
+
+from pocket_mesos.master import offers, summary
+from pocket_mesos.master.state import Agent, Framework, State, Task
+from pocket_mesos.protocol import codec
+from pocket_mesos.resources import EMPTY, Resources
+
+Json = dict[str, Any]
+
+
+def state(known: State) -> Json:
+    """Show everything."""
+    return {
+        "get_tasks": tasks(known),
+        "get_executors": executors(known),
+        "get_frameworks": frameworks(known),
+        "get_agents": agents(known),
+    }
+
+
+def agents(known: State) -> Json:
+    """Show all agents."""
+    shown = [_agent(known, one) for one in known.agents.values()]
+    return {"agents": shown} if shown else {}
+
+
+def frameworks(known: State) -> Json:
+    """Show live and completed frameworks."""
+    return {
+        "frameworks": [_framework(known, one) for one in known.frameworks.values()],
+        "completed_frameworks": [
+            _framework(known, one) for one in known.completed_frameworks.values()
+        ],
+    }
+
+
+def executors(known: State) -> Json:
+    """Show all executors."""
+    shown = [
+        {"executor_info": one.info, "agent_id": {"value": one.agent_id}}
+        for framework in known.frameworks.values()
+        for one in framework.executors.values()
+    ]
+    return {"executors": shown} if shown else {}
+
+
+def tasks(known: State) -> Json:
+    """Show all tasks by what has become of them."""
+    live = list(known.frameworks.values())
+    every = [*live, *known.completed_frameworks.values()]
+    return {
+        "tasks": [_task(t) for f in live for t in f.tasks.values()],
+        "unreachable_tasks": [_task(t) for f in every for t in f.unreachable_tasks.values()],
+        "completed_tasks": [_task(t) for f in every for t in f.completed_tasks],
+    }
+
+
+def roles(known: State) -> Json:
+    """Show the roles that have frameworks or a weight."""
+    members: dict[str, list[Framework]] = defaultdict(list)
+    for one in known.frameworks.values():
+        for role in one.roles:
+            members[role].append(one)
+    shown = []
+    for role in sorted({*members, *known.weights}):
+        held = EMPTY
+        for one in members[role]:
+            held = held + summary.used_of_framework(one).get(role, EMPTY)
+            held = held + summary.offered_by_role(known, one.offers).get(role, EMPTY)
+        shown.append(_role(role, known.weights.get(role, 1.0), members[role], held))
+    return {"roles": shown} if shown else {}
+
+
+def weights(known: State) -> Json | None:
+    """Show the roles that were given a weight; nothing when there are none, as Mesos does."""
+    if not known.weights:
+        return None
+    infos = [{"role": role, "weight": weight} for role, weight in sorted(known.weights.items())]
+    return {"weight_infos": infos}
+
+
+def _role(role: str, weight: float, members: list[Framework], held: Resources) -> Json:
+    shown: Json = {"name": role, "weight": weight}
+    if members:
+        shown["frameworks"] = [{"value": one.id} for one in members]
+    scalars = [one for one in held.to_messages() if one.scalar is not None]
+    if scalars:
+        shown["resources"] = sorted(scalars, key=lambda one: one.name)
+    return shown
+
+
+def _agent(known: State, one: Agent) -> Json:
+    order = [resource.name for resource in one.info.resources]
+    totals = one.total.to_messages(role="*")
+    shown: Json = {
+        "agent_info": codec.to_builtins(one.info) | {"checkpoint": True},
+        "active": one.connected,
+        "deactivated": False,
+        "version": one.version,
+        "pid": one.pid,
+        "registered_time": _time(one.registered_time),
+    }
+    if one.reregistered_time is not None:
+        shown["reregistered_time"] = _time(one.reregistered_time)
+    shown["total_resources"] = sorted(totals, key=lambda r: order.index(r.name))
+    _add_resources(shown, "allocated_resources", summary.used_of_agent(one))
+    offered = summary.offered_by_role(known, sorted(one.offers))
+    _add_resources(shown, "offered_resources", offered)
+    shown["capabilities"] = one.capabilities
+    return shown
+
+
+def _framework(known: State, one: Framework) -> Json:
+    shown: Json = {
+        "framework_info": one.info,
+        "active": one.active,
+        "connected": one.connected,
+        "recovered": one.state.value == "RECOVERED",
+        "registered_time": _time(one.registered_time),
+        "reregistered_time": _time(one.reregistered_time or one.registered_time),
+    }
+    if one.unregistered_time:
+        shown["unregistered_time"] = _time(one.unregistered_time)
+    if one.offers:
+        shown["offers"] = [offers.message(known, offer_id) for offer_id in sorted(one.offers)]
+    _add_resources(shown, "allocated_resources", summary.used_of_framework(one))
+    offered = summary.offered_by_role(known, sorted(one.offers))
+    _add_resources(shown, "offered_resources", offered)
+    shown["offer_constraints"] = {}
+    return shown
+
+
+def _task(one: Task) -> Json:
+    info = one.info
+    shown: Json = {
+        "name": info.name,
+        "task_id": info.task_id,
+        "framework_id": {"value": one.framework_id},
+    }
+    if one.executor_id is not None:
+        shown["executor_id"] = {"value": one.executor_id}
+    shown |= {
+        "agent_id": {"value": one.agent_id},
+        "state": one.state,
+        "resources": info.resources,
+        "statuses": one.statuses,
+    }
+    if one.status_update_state is not None:
+        shown["status_update_state"] = one.status_update_state
+    if one.status_update_uuid is not None:
+        shown["status_update_uuid"] = one.status_update_uuid
+    for name in ("labels", "discovery", "container", "health_check"):
+        value = getattr(info, name)
+        if value is not None:
+            shown[name] = value
+    return shown
+
+
+def _add_resources(shown: Json, name: str, by_role: dict[str, Resources]) -> None:
+    if by_role:
+        shown[name] = summary.messages(by_role)
+
+
+def _time(seconds: float) -> Json:
+    return {"nanoseconds": round(seconds * 1e9)}

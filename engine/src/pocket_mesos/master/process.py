@@ -1,0 +1,218 @@
+"""A master process: flags, election, HTTP server and runner put together."""
+
+import asyncio
+import logging
+from pathlib import Path
+from types import ModuleType
+
+from pocket_mesos.allocator import HierarchicalAllocator, Options
+from pocket_mesos.election import (
+    SessionState,
+    StandaloneDetector,
+    ZooKeeperContender,
+    ZooKeeperDetector,
+    ZooKeeperSession,
+    master_info,
+    parse_zookeeper,
+)
+from pocket_mesos.flags.master import MasterFlags
+from pocket_mesos.http.router import Router
+from pocket_mesos.http.server import Server
+from pocket_mesos.master.agent_link import AgentLink
+from pocket_mesos.master.core import Core
+from pocket_mesos.master.endpoints import PREFIXES, Endpoints
+from pocket_mesos.master.events import WeightsUpdated
+from pocket_mesos.master.operator_api import OperatorAPI
+from pocket_mesos.master.runner import Runner
+from pocket_mesos.master.scheduler_api import SchedulerAPI
+from pocket_mesos.master.state import Config
+from pocket_mesos.protocol import link
+from pocket_mesos.protocol.errors import PocketError
+from pocket_mesos.protocol.mesos import MasterInfo
+from pocket_mesos.resources import Resources, parse_resources
+
+_log = logging.getLogger(__name__)
+
+
+class SettingsError(PocketError):
+    """Flags that are right one by one and wrong together."""
+
+
+class MasterProcess:
+    """A master from start to end."""
+
+    def __init__(
+        self, flags: MasterFlags, id_: str, network: ModuleType, log_file: Path | None
+    ) -> None:
+        """Prepare a master.
+
+        Args:
+            flags: loaded flags.
+            id_: this master's id, a fresh UUID.
+            network: offers ``own_address`` and ``host_name``; see ``pocket_mesos.network``.
+            log_file: file to show as /master/log.
+
+        Raises:
+            SettingsError: flags contradict each other.
+            AddressError: ``--zk`` is malformed.
+        """
+        if flags.zk is not None and flags.quorum is None:
+            raise SettingsError(
+                "Need to specify --quorum for replicated log based registry when using ZooKeeper"
+            )
+        self._flags = flags
+        self._id = id_
+        self._network = network
+        self._log_file = log_file
+        self._zk = None if flags.zk is None else parse_zookeeper(flags.zk)
+        self._server: Server | None = None
+        self._runner: Runner | None = None
+        self._session: ZooKeeperSession | None = None
+        self._following: asyncio.Task[None] | None = None
+
+    async def start(self) -> int:
+        """Bind, serve, and stand for election.
+
+        Returns:
+            The port that is listened on.
+
+        Raises:
+            BindError: the address can't be had.
+            OSError: the work folder can't be made.
+        """
+        flags = self._flags
+        flags.work_dir.mkdir(parents=True, exist_ok=True)
+        bind_ip = flags.ip or self._network.own_address()
+        router = Router()
+        self._server = Server(router)
+        port = await self._server.start(bind_ip, flags.port)
+        info = self._info(flags.advertise_ip or bind_ip, flags.advertise_port or port)
+        runner = self._runner = Runner(info, lambda: self._make_core(info))
+        self._route(router, runner)
+        _log.info("Master %s (%s) started on %s", info.id, info.hostname, info.pid)
+        self._stand(runner, info)
+        return port
+
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Wait until asked to end.
+
+        Raises:
+            LeadershipLostError: this master led and does so no more.
+        """
+        assert self._runner is not None
+        lost = asyncio.ensure_future(self._runner.wait_until_lost())
+        asked = asyncio.ensure_future(stop.wait())
+        try:
+            done, _ = await asyncio.wait({lost, asked}, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        finally:
+            lost.cancel()
+            asked.cancel()
+
+    async def stop(self) -> None:
+        """End: first the election, so that others take over, then the connections."""
+        if self._following is not None:
+            self._following.cancel()
+        if self._session is not None:
+            await self._session.stop()
+        if self._server is not None:
+            await self._server.stop()
+
+    def _info(self, ip: str, port: int) -> MasterInfo:
+        hostname = self._flags.hostname
+        if hostname is None:
+            hostname = self._network.host_name(ip, lookup=self._flags.hostname_lookup)
+        return master_info(id_=self._id, ip=ip, port=port, hostname=hostname)
+
+    def _stand(self, runner: Runner, info: MasterInfo) -> None:
+        """Contend and follow who wins; without ZooKeeper this master leads at once."""
+        if self._zk is None:
+            detector: StandaloneDetector | ZooKeeperDetector = StandaloneDetector(info)
+        else:
+            session = ZooKeeperSession(self._zk, self._flags.zk_session_timeout)
+            session.listen(lambda state: _on_session(runner, state))
+            ZooKeeperContender(session, info)
+            detector = ZooKeeperDetector(session)
+            session.start()
+            self._session = session
+        self._following = asyncio.ensure_future(_follow(runner, detector))
+
+    def _route(self, router: Router, runner: Runner) -> None:
+        flags = self._flags
+        log_dir = None if flags.log_dir is None else str(flags.log_dir)
+        endpoints = Endpoints(runner, flags.printed(), flags.cluster, log_dir)
+        endpoints.add_to(router)
+        router.add("/api/v1/scheduler", SchedulerAPI(runner).handle, prefixes=PREFIXES)
+        router.add("/api/v1", OperatorAPI(runner, flags.printed()).handle, prefixes=PREFIXES)
+        router.add(link.PATH, AgentLink(runner).handle)
+
+    def _make_core(self, info: MasterInfo) -> Core:
+        flags = self._flags
+        options = Options(
+            least=_least(flags.min_allocatable_resources),
+            excluded=tuple(_names(flags.fair_sharing_excluded_resource_names)),
+            interval=flags.allocation_interval,
+            filter_gpus=flags.filter_gpu_resources,
+        )
+        roles = _names(flags.roles)
+        config = Config(
+            master=info,
+            allocation_interval=flags.allocation_interval,
+            offer_timeout=flags.offer_timeout,
+            agent_ping_timeout=flags.agent_ping_timeout,
+            max_agent_ping_timeouts=flags.max_agent_ping_timeouts,
+            agent_reregister_timeout=flags.agent_reregister_timeout,
+            max_completed_frameworks=flags.max_completed_frameworks,
+            max_completed_tasks=flags.max_completed_tasks_per_framework,
+            max_unreachable_tasks=flags.max_unreachable_tasks_per_framework,
+            root_submissions=flags.root_submissions,
+            roles=frozenset(roles) | {"*"} if flags.roles is not None else None,
+        )
+        core = Core(config, HierarchicalAllocator(options))
+        if flags.weights is not None:
+            core.handle(WeightsUpdated(weights=_weights(flags.weights)), 0.0)
+        return core
+
+
+async def _follow(runner: Runner, detector: StandaloneDetector | ZooKeeperDetector) -> None:
+    leader: MasterInfo | None = None
+    while True:
+        leader = await detector.detect(leader)
+        runner.follow(leader)
+
+
+def _on_session(runner: Runner, state: SessionState) -> None:
+    match state:
+        case SessionState.SUSPENDED:
+            runner.suspend()
+        case SessionState.CONNECTED:
+            runner.resume()
+        case SessionState.LOST:
+            runner.session_lost()
+
+
+def _least(text: str) -> tuple[Resources, ...]:
+    return tuple(Resources.of(parse_resources(part)) for part in text.split("|"))
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _weights(text: str) -> dict[str, float]:
+    """Read ``role=weight,role=weight``.
+
+    Raises:
+        SettingsError: a part is no such pair.
+    """
+    weights = {}
+    for pair in _names(text):
+        role, _, weight = pair.partition("=")
+        try:
+            weights[role] = float(weight)
+        except ValueError:
+            raise SettingsError(f"Invalid --weights: expecting role=weight, got '{pair}'") from None
+        if not weights[role] > 0:
+            raise SettingsError(f"Invalid --weights: weight of '{role}' must be positive")
+    return weights

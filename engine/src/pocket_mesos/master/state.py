@@ -1,0 +1,244 @@
+"""What the master knows: agents, frameworks, their tasks, executors and offers.
+
+Records are mutable and plain; only the core's modules change them. Lookups that hot paths need are
+dictionaries, never scans.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+from pocket_mesos.protocol.mesos import (
+    TERMINAL_STATES,
+    AgentInfo,
+    Capability,
+    ExecutorInfo,
+    FrameworkInfo,
+    MasterInfo,
+    TaskInfo,
+    TaskState,
+    TaskStatus,
+)
+from pocket_mesos.resources import Resources
+
+TaskKey = tuple[str, str]
+"""Framework id and task id."""
+
+ExecutorKey = tuple[str, str]
+"""Framework id and executor id."""
+
+
+class FrameworkState(Enum):
+    """Life of a framework; see ``transitions``."""
+
+    ACTIVE = "ACTIVE"
+    """Connected and taking offers."""
+    DISCONNECTED = "DISCONNECTED"
+    """Its stream is gone; its failover timeout runs."""
+    RECOVERED = "RECOVERED"
+    """Told of by agents after a change of leader; not yet subscribed with this master."""
+    COMPLETED = "COMPLETED"
+
+
+class AgentState(Enum):
+    """Life of an agent; see ``transitions``."""
+
+    CONNECTED = "CONNECTED"
+    DISCONNECTED = "DISCONNECTED"
+    """Its link is gone; pings still count."""
+    REMOVED = "REMOVED"
+    """Unreachable, unregistered or replaced: no longer among the registered."""
+
+
+@dataclass(slots=True)
+class Task:
+    """A task, from launch until it is completed."""
+
+    info: TaskInfo
+    framework_id: str
+    agent_id: str
+    role: str
+    executor_id: str | None
+    """None for a command task."""
+    resources: Resources
+    state: TaskState = TaskState.TASK_STAGING
+    """Latest state that the agent knows."""
+    status_update_state: TaskState | None = None
+    """State of the latest update that was sent to the framework."""
+    status_update_uuid: bytes | None = None
+    statuses: list[TaskStatus] = field(default_factory=list)
+    """The latest status of each stretch of equal states, oldest first."""
+
+    @property
+    def id(self) -> str:
+        """Task id."""
+        return self.info.task_id.value
+
+    @property
+    def terminal(self) -> bool:
+        """Whether it uses nothing any more."""
+        return self.state in TERMINAL_STATES
+
+
+@dataclass(slots=True)
+class Executor:
+    """A custom or default executor; its resources are used until it exits."""
+
+    info: ExecutorInfo
+    framework_id: str
+    agent_id: str
+    role: str
+    resources: Resources
+
+    @property
+    def id(self) -> str:
+        """Executor id."""
+        return self.info.executor_id.value
+
+
+@dataclass(slots=True)
+class Offer:
+    """Resources offered and not yet answered."""
+
+    id: str
+    framework_id: str
+    agent_id: str
+    role: str
+    resources: Resources
+
+
+@dataclass(slots=True)
+class Agent:
+    """A registered agent."""
+
+    id: str
+    info: AgentInfo
+    pid: str
+    version: str
+    capabilities: list[Capability]
+    total: Resources
+    stream_id: str | None
+    registered_time: float
+    reregistered_time: float | None = None
+    state: AgentState = AgentState.CONNECTED
+    tasks: dict[TaskKey, Task] = field(default_factory=dict)
+    executors: dict[ExecutorKey, Executor] = field(default_factory=dict)
+    offers: set[str] = field(default_factory=set)
+    epoch: int = 0
+    """Number of this registration, so that ping timers of a former one are known as such."""
+    answered: bool = True
+    """Whether the latest ping was answered."""
+    missed_pings: int = 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether the link stands."""
+        return self.state is AgentState.CONNECTED
+
+
+@dataclass(slots=True)
+class Framework:
+    """A framework, from its first subscription (or an agent's tale of it) on."""
+
+    id: str
+    info: FrameworkInfo
+    state: FrameworkState
+    stream_id: str | None
+    registered_time: float
+    reregistered_time: float | None = None
+    unregistered_time: float = 0.0
+    tasks: dict[str, Task] = field(default_factory=dict)
+    unreachable_tasks: "OrderedDict[str, Task]" = field(default_factory=OrderedDict)
+    completed_tasks: deque[Task] = field(default_factory=deque)
+    executors: dict[ExecutorKey, Executor] = field(default_factory=dict)
+    """By agent id and executor id."""
+    offers: set[str] = field(default_factory=set)
+    epoch: int = 0
+    """Counts connections, so that failover timers of a former one are known as such."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether its stream stands."""
+        return self.stream_id is not None
+
+    @property
+    def active(self) -> bool:
+        """Whether it gets offers."""
+        return self.state is FrameworkState.ACTIVE
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Names of its capabilities."""
+        return frozenset(c.type for c in self.info.capabilities if c.type is not None)
+
+    @property
+    def multi_role(self) -> bool:
+        """Whether it declares several roles and is told which one an offer is for."""
+        return "MULTI_ROLE" in self.capabilities
+
+    @property
+    def partition_aware(self) -> bool:
+        """Whether it wants to know what TASK_LOST would hide."""
+        return "PARTITION_AWARE" in self.capabilities
+
+    @property
+    def roles(self) -> list[str]:
+        """Roles that it subscribed to."""
+        return roles_of(self.info)
+
+
+def roles_of(info: FrameworkInfo) -> list[str]:
+    """Return the roles that a FrameworkInfo asks for."""
+    if any(c.type == "MULTI_ROLE" for c in info.capabilities):
+        return list(info.roles)
+    return [info.role if info.role is not None else "*"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The master's settings; times in seconds."""
+
+    master: MasterInfo
+    allocation_interval: float = 1.0
+    offer_timeout: float | None = None
+    agent_ping_timeout: float = 15.0
+    max_agent_ping_timeouts: int = 5
+    agent_reregister_timeout: float = 600.0
+    max_completed_frameworks: int = 50
+    max_completed_tasks: int = 1000
+    max_unreachable_tasks: int = 1000
+    root_submissions: bool = True
+    roles: frozenset[str] | None = None
+    """Roles that frameworks may have; None for any."""
+
+
+@dataclass(slots=True)
+class State:
+    """Everything."""
+
+    agents: dict[str, Agent] = field(default_factory=dict)
+    """Registered agents, connected or not."""
+    unreachable_agents: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
+    """Time since when, by id."""
+    removed_agents: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
+    """Agents that unregistered or were replaced; they may not come back under that id."""
+    frameworks: dict[str, Framework] = field(default_factory=dict)
+    completed_frameworks: "OrderedDict[str, Framework]" = field(default_factory=OrderedDict)
+    offers: dict[str, Offer] = field(default_factory=dict)
+    scheduler_streams: dict[str, str] = field(default_factory=dict)
+    """Framework id by stream id."""
+    agent_streams: dict[str, str] = field(default_factory=dict)
+    """Agent id by stream id."""
+    agent_pids: dict[str, str] = field(default_factory=dict)
+    """Agent id by PID: two agents can't listen at one address."""
+    weights: dict[str, float] = field(default_factory=dict)
+    next_framework: int = 0
+    next_agent: int = 0
+    next_offer: int = 0
+    next_epoch: int = 0
+    counters: dict[str, int] = field(default_factory=dict)
+    """Counts of what happened, by the name that /metrics/snapshot gives it."""
+
+
+MAX_REMEMBERED_AGENTS = 102_400
+"""Unreachable and removed agents that are kept in mind, as --registry_max_agent_count."""

@@ -1,0 +1,84 @@
+"""Sums over the master's records that several views and metrics show."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from pocket_mesos.master.state import Agent, Executor, Framework, Offer, State, Task
+from pocket_mesos.protocol.mesos import Resource
+from pocket_mesos.resources import EMPTY, Resources
+
+SHOWN_STATES = (
+    "TASK_STAGING",
+    "TASK_STARTING",
+    "TASK_RUNNING",
+    "TASK_KILLING",
+    "TASK_FINISHED",
+    "TASK_KILLED",
+    "TASK_FAILED",
+    "TASK_LOST",
+    "TASK_ERROR",
+    "TASK_UNREACHABLE",
+)
+"""States that summaries count, in Mesos' order."""
+
+
+def used_by_role(tasks: Iterable[Task], executors: Iterable[Executor]) -> dict[str, Resources]:
+    """Add up what tasks and executors use, by the role that it is allocated to."""
+    used: dict[str, Resources] = {}
+    for task in tasks:
+        if not task.terminal:
+            used[task.role] = used.get(task.role, EMPTY) + task.resources
+    for executor in executors:
+        used[executor.role] = used.get(executor.role, EMPTY) + executor.resources
+    return used
+
+
+def offered_by_role(state: State, offer_ids: Iterable[str]) -> dict[str, Resources]:
+    """Add up what is offered, by role."""
+    offered: dict[str, Resources] = {}
+    for offer_id in offer_ids:
+        offer: Offer = state.offers[offer_id]
+        offered[offer.role] = offered.get(offer.role, EMPTY) + offer.resources
+    return offered
+
+
+def total(by_role: dict[str, Resources]) -> Resources:
+    """Add up all roles; equal ports of several agents show once, as in Mesos."""
+    made = EMPTY
+    for resources in by_role.values():
+        made = made + resources
+    return made
+
+
+def used_of_agent(agent: Agent) -> dict[str, Resources]:
+    """Return what is used of an agent, by role."""
+    return used_by_role(agent.tasks.values(), agent.executors.values())
+
+
+def used_of_framework(framework: Framework) -> dict[str, Resources]:
+    """Return what a framework uses, by role."""
+    return used_by_role(framework.tasks.values(), framework.executors.values())
+
+
+def messages(by_role: dict[str, Resources]) -> list[Resource]:
+    """Write bundles by role as messages that show their role."""
+    return [
+        message
+        for role, resources in by_role.items()
+        for message in resources.to_messages(role="*", allocated=role)
+    ]
+
+
+def all_tasks(framework: Framework) -> list[Task]:
+    """Return a framework's tasks, finished ones included."""
+    return [
+        *framework.tasks.values(),
+        *framework.unreachable_tasks.values(),
+        *framework.completed_tasks,
+    ]
+
+
+def count_states(tasks: Iterable[Task]) -> dict[str, int]:
+    """Count tasks by the states that summaries show."""
+    counts = Counter(task.state.value for task in tasks)
+    return {state: counts[state] for state in SHOWN_STATES}
