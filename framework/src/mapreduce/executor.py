@@ -177,6 +177,10 @@ class MapExecutor(PyMesosExecutor):  # type: ignore[misc]  # PyMesos has no type
         if waits:
             self._report(name, "TASK_KILLED", "killed before it ran")
 
+    def disconnected(self, driver: Any) -> None:
+        """Take a breath: PyMesos would ask an agent that recovers again without a pause."""
+        time.sleep(RECONNECT)
+
     def shutdown(self, driver: Any) -> None:
         """End at once: what was not reported is not wanted."""
         end(0)
