@@ -1,7 +1,7 @@
 """The core decides on offers, updates and losses; no test needs Mesos or a clock."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mapreduce import core as core_module
@@ -247,7 +247,7 @@ def test_the_job_fails_soon_where_no_executor_starts():
     for number in range(STRIKES):
         (launch,) = launches(run.offers(offer(number)))
         actions = run(lost(launch.tasks[0].id, "REASON_EXECUTOR_TERMINATED"))
-    (fail,) = actions
+    fail = actions[-1]
     assert "before they take up work" in fail.message
     assert fail.executor == launch.executor
 
@@ -325,8 +325,9 @@ def test_unknown_tasks_are_ignored():
 FAULTS = st.sampled_from(["finish", "lose", "executor", "damage", "late", "failover", "repeat"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(faults=st.lists(st.tuples(FAULTS, st.integers(0, 999)), max_size=60))
+@example([("lose", 3), *[("executor", n) for n in (0, 0, 1)], ("finish", 0), ("executor", 0)])
 def test_each_block_counts_exactly_once_whatever_happens(faults):
     """Random faults, then a quiet cluster: the job completes, or fails after its bounds."""
     run = Run(3 * MB, None, 5 * MB)
@@ -369,11 +370,11 @@ def test_each_block_counts_exactly_once_whatever_happens(faults):
                     feed(lost(task, "REASON_EXECUTOR_TERMINATED"))
         offer_both()
     while not run.core.over:
-        offer_both()
         live = [task for task in known if run.core.attempts[task].live]
         assert live
         for task in live:
             feed(finished(task))
+        offer_both()
     assert len(counted) == len(set(counted))
     if run.core.done == len(run.core.blocks):
         assert sorted(counted) == list(range(len(run.core.blocks)))

@@ -131,6 +131,7 @@ class Core:
         self.over = False
         self.idle_since: float | None = None
         self.trouble = ""
+        self.culprit: Executor | None = None
 
     @property
     def done(self) -> int:
@@ -151,6 +152,14 @@ class Core:
         if self.over:
             return []
         actions = self._dispatch(event, now)
+        if self._hopeless():
+            actions.append(
+                events.Fail(
+                    message="the executors end before they take up work, "
+                    f"the last time with {self.trouble}",
+                    executor=self.culprit,
+                )
+            )
         self._note_idleness(now)
         if any(isinstance(action, events.Finish | events.Fail) for action in actions):
             self.over = True
@@ -324,13 +333,13 @@ class Core:
         own = update.from_executor and update.state == "TASK_FAILED"
         block.failures += own
         block.losses += not own
-        self.trouble = _describe(update)
+        self.trouble, self.culprit = _describe(update), attempt.executor
         if block.state is State.LAUNCHED and not block.live:
             block.move(State.WAITING, self.trouble)
             self.waiting.appendleft(block)
         if block.failures >= FAILURES or block.losses >= LOSSES:
             return [self._fail_block(block, update, attempt)]
-        return self._give_up_or_revive(attempt)
+        return self._revive()
 
     def _fail_block(self, block: BlockState, update: events.Update, attempt: Attempt) -> Action:
         count = block.failures if block.failures >= FAILURES else block.losses
@@ -341,16 +350,10 @@ class Core:
             executor=None if update.from_executor else attempt.executor,
         )
 
-    def _give_up_or_revive(self, attempt: Attempt) -> list[Action]:
-        if self.live == 0 and all(agent.strikes >= STRIKES for agent in self.agents.values()):
-            return [
-                events.Fail(
-                    message="the executors end before they take up work, "
-                    f"the last time with {self.trouble}",
-                    executor=attempt.executor,
-                )
-            ]
-        return self._revive()
+    def _hopeless(self) -> bool:
+        """Whether nothing runs and every agent known is avoided."""
+        avoided = [agent.strikes >= STRIKES for agent in self.agents.values()]
+        return bool(self.waiting) and bool(avoided) and all(avoided) and self.live == 0
 
     def _revive(self) -> list[Action]:
         if not self.waiting or not self.suppressed:
