@@ -256,18 +256,19 @@ class HierarchicalAllocator:
     def _allocate_guarantees(
         self, agents: Iterable[str], now: float, made: dict[tuple[str, str, str], Resources]
     ) -> None:
-        """First stage: fill guarantees that are not met."""
+        """First stage: fill guarantees that are not met.
+
+        Such a role gets the rest of the agent too, as far as its limits and other roles'
+        guarantees allow: offers are worth more whole.
+        """
         for agent in agents:
             for role in self._roles.sort():
-                quota = self._quotas.get(role, NO_QUOTA)
-                missing = quotas.unsatisfied(quota, self.consumed(role))
+                missing = self._missing(role)
                 if missing:
-
-                    def piece(free: Resources, missing: dict[str, Milli] = missing) -> Resources:
-                        wanted = {n: missing.get(n, 0) for n in free.scalars}
-                        return quotas.shrink(free, wanted)
-
-                    self._offer_role(agent, role, piece, now, made)
+                    bounds = self._bounds(role)
+                    for name in missing.keys() & bounds.keys():
+                        bounds[name] = max(bounds[name], missing[name])
+                    self._offer_role(agent, role, _shrink_to(bounds), now, made)
 
     def _allocate_fairly(
         self, agents: Iterable[str], now: float, made: dict[tuple[str, str, str], Resources]
@@ -280,19 +281,25 @@ class HierarchicalAllocator:
                 self._offer_role(agent, role, self._fair_piece(role), now, made)
 
     def _fair_piece(self, role: str) -> Callable[[Resources], Resources]:
-        if not self._quotas:
-            return lambda free: free
-        bounds = quotas.below_limit(self._quotas.get(role, NO_QUOTA), self.consumed(role))
-        for name, spare in self._above_headroom().items():
-            bounds[name] = min(bounds.get(name, spare), spare)
-        return lambda free: quotas.shrink(free, bounds)
+        return _shrink_to(self._bounds(role)) if self._quotas else _whole
 
-    def _above_headroom(self) -> dict[str, Milli]:
-        """Return what may be shared of each resource that some guarantee still waits for."""
+    def _bounds(self, role: str) -> dict[str, Milli]:
+        """Return what a role may still have: its limits, and headroom for others' guarantees."""
+        bounds = quotas.below_limit(self._quotas.get(role, NO_QUOTA), self.consumed(role))
+        for name, spare in self._above_headroom(role).items():
+            bounds[name] = min(bounds.get(name, spare), spare)
+        return bounds
+
+    def _missing(self, role: str) -> dict[str, Milli]:
+        return quotas.unsatisfied(self._quotas.get(role, NO_QUOTA), self.consumed(role))
+
+    def _above_headroom(self, role: str) -> dict[str, Milli]:
+        """Return what is left of each resource when all other roles' guarantees are met."""
         headroom: dict[str, Milli] = {}
-        for role, quota in self._quotas.items():
-            for name, value in quotas.unsatisfied(quota, self.consumed(role)).items():
-                headroom[name] = headroom.get(name, 0) + value
+        for other in self._quotas:
+            if other != role:
+                for name, value in self._missing(other).items():
+                    headroom[name] = headroom.get(name, 0) + value
         spare = {}
         for name, needed in headroom.items():
             held = sum(consumed.get(name, 0) for consumed in self._consumed.values())
@@ -414,3 +421,11 @@ class HierarchicalAllocator:
         slot.active = active
         for role in slot.roles:
             self._order_in(framework, slot, role)
+
+
+def _whole(free: Resources) -> Resources:
+    return free
+
+
+def _shrink_to(bounds: Mapping[str, Milli]) -> Callable[[Resources], Resources]:
+    return lambda free: quotas.shrink(free, bounds)
