@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pocket_mesos import MESOS_VERSION
 from pocket_mesos.agent import model
 from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.disk import GarbageCollector
@@ -14,6 +13,7 @@ from pocket_mesos.containerizer.containerizer import Containerizer
 from pocket_mesos.http.files import Files
 from pocket_mesos.http.messages import Request, Response, endpoint_json, ok
 from pocket_mesos.http.router import Router
+from pocket_mesos.version import build_info
 
 PREFIXES = ("", "/slave(1)")
 
@@ -127,7 +127,7 @@ class Endpoints:
 
 def version(request: Request) -> Response:
     """Answer /version."""
-    return endpoint_json({"version": MESOS_VERSION}, request)
+    return endpoint_json(build_info(), request)
 
 
 def system_metrics() -> dict[str, float]:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from pocket_mesos import MESOS_VERSION
 from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.settings import CAPABILITIES
 from pocket_mesos.agent.state import Executor, Framework, Task, allocated, role_of
 from pocket_mesos.protocol import codec
 from pocket_mesos.protocol.mesos import DiscoveryInfo, Labels, TaskInfo, TaskStatus
 from pocket_mesos.resources import EMPTY, Resources, attributes_model, model
+from pocket_mesos.version import build_info
 
 
 def state(agent: Agent, start_time: float, flags: dict[str, str], log_dir: str | None) -> Any:
@@ -16,7 +16,7 @@ def state(agent: Agent, start_time: float, flags: dict[str, str], log_dir: str |
     total = Resources.of(agent.info.resources)
     held = model(allocated(agent.frameworks))
     body: dict[str, Any] = {
-        "version": MESOS_VERSION,
+        **build_info(),
         "start_time": start_time,
         "id": "" if agent.info.id is None else agent.id,
         "pid": agent.settings.pid,

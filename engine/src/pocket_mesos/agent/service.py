@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from pocket_mesos import libexec
+from pocket_mesos import libexec, network
 from pocket_mesos.agent import detect, disk, recovery
 from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.daemon import Daemon
@@ -24,7 +24,6 @@ from pocket_mesos.containerizer.config import Termination
 from pocket_mesos.containerizer.containerizer import Containerizer, FetcherSettings
 from pocket_mesos.election import detector_for
 from pocket_mesos.flags.agent import AgentFlags
-from pocket_mesos.http import address
 from pocket_mesos.http.client import Client
 from pocket_mesos.http.router import Router
 from pocket_mesos.http.server import Server, bind
@@ -32,6 +31,8 @@ from pocket_mesos.protocol.base import replace
 from pocket_mesos.protocol.errors import PocketError
 from pocket_mesos.protocol.mesos import AgentInfo
 from pocket_mesos.resources import parse_attributes
+
+_ANY = "0.0.0.0"
 
 
 class StartError(PocketError):
@@ -59,12 +60,12 @@ async def serve(
     """
     async with contextlib.AsyncExitStack() as stack:
         router = Router()
-        where = address.find(flags)
+        ip = _own_ip(flags)
         # The port comes first: a second agent on it must not touch what the first one has. Clients
         # can connect from here on; they are answered when recovery is over.
-        listener = stack.enter_context(bind(where.bind_ip, flags.port))
-        settings = _settings(flags, where, flags.advertise_port or listener.getsockname()[1])
-        info = _info(flags, where, settings.port)
+        listener = stack.enter_context(bind(flags.ip or _ANY, flags.port))
+        settings = _settings(flags, ip, flags.advertise_port or listener.getsockname()[1])
+        info = _info(flags, settings)
         paths = Paths(settings.work_dir)
         found = _recover(flags, paths, info)
         info = replace(info, id=None if found.info is None else found.info.id)
@@ -82,12 +83,18 @@ async def serve(
     raise AssertionError("unreachable")
 
 
-def _settings(flags: AgentFlags, where: address.Address, port: int) -> Settings:
+def _own_ip(flags: AgentFlags) -> str:
+    """Return the address that others are told."""
+    given = flags.advertise_ip or flags.ip
+    return network.own_address() if given in (None, _ANY) else given
+
+
+def _settings(flags: AgentFlags, ip: str, port: int) -> Settings:
     environment = json.loads(flags.executor_environment_variables or "{}")
     return Settings(
         work_dir=str(flags.work_dir.absolute()),
         launcher_dir=str(_launcher_dir(flags)),
-        ip=where.ip,
+        ip=ip,
         port=port,
         switch_user=flags.switch_user,
         executor_registration_timeout=flags.executor_registration_timeout,
@@ -123,10 +130,11 @@ def _launcher_dir(flags: AgentFlags) -> Path:
     return folder
 
 
-def _info(flags: AgentFlags, where: address.Address, port: int) -> AgentInfo:
+def _info(flags: AgentFlags, settings: Settings) -> AgentInfo:
+    name = flags.hostname or network.host_name(settings.ip, lookup=flags.hostname_lookup)
     return AgentInfo(
-        hostname=where.hostname,
-        port=port,
+        hostname=name,
+        port=settings.port,
         resources=detect.resources(flags.resources, flags.default_role, flags.work_dir),
         attributes=parse_attributes(flags.attributes or ""),
     )
@@ -170,7 +178,10 @@ async def _assemble(
         daemon.container_terminated(container_id, termination)
 
     containerizer = _containerizer(flags, Path(agent.settings.launcher_dir), terminated)
-    detector, stop = detector_for(flags.master, flags.zk_session_timeout, address.resolve)
+    try:
+        detector, stop = detector_for(flags.master, flags.zk_session_timeout, network.resolve)
+    except OSError as error:
+        raise StartError(f"Failed to resolve --master={flags.master}: {error}") from error
     stack.push_async_callback(stop)
     client = await stack.enter_async_context(Client())
     collector = disk.GarbageCollector(flags.work_dir, flags.gc_delay, flags.gc_disk_headroom)

@@ -33,7 +33,7 @@ def main() -> int:
         sys.stdout.write(f"mesos {MESOS_VERSION}\n")
         return 0
     try:
-        path = logs.configure(
+        path = logs.start(
             AgentFlags.program, level=flags.logging_level, quiet=flags.quiet, log_dir=flags.log_dir
         )
     except OSError as error:

@@ -23,6 +23,8 @@ from {module} import main
 sys.exit(main())
 """
 
+_SOURCE = Path(pocket_mesos.__file__).parent.parent
+
 _KERNEL_LIMIT = 127
 """Bytes of a script's first line that every kernel reads."""
 
@@ -32,11 +34,15 @@ def default_dir() -> Path:
     return Path(sys.prefix) / "libexec" / "mesos"
 
 
-def script(module: str) -> str:
-    """Return the text of a program."""
-    python = sys.executable
-    source = str(Path(pocket_mesos.__file__).parent.parent)
-    text = _SCRIPT.format(python=python, source=source, module=module)
+def script(module: str, python: str = sys.executable, source: Path = _SOURCE) -> str:
+    """Return the text of a program.
+
+    Args:
+        module: whose ``main`` it runs.
+        python: the interpreter, readable for the users of tasks.
+        source: folder that the package is in, likewise.
+    """
+    text = _SCRIPT.format(python=python, source=str(source), module=module)
     if len(text.split("\n", 1)[0]) <= _KERNEL_LIMIT and " " not in python:
         return text
     # A shell in between has no such limit; Python takes its second line for a string.

@@ -192,6 +192,8 @@ def _missing(fields: dict[str, Any], type_: type[msgspec.Struct], path: str = ""
         match _plain(field.type), fields[name]:
             case msgspec.inspect.StructType(cls=cls), dict(inner):
                 yield from _missing(inner, cls, f"{path}{name}.")
-            case msgspec.inspect.ListType(item_type=msgspec.inspect.StructType(cls=cls)), list(all_):
+            case msgspec.inspect.ListType(item_type=msgspec.inspect.StructType(cls=cls)), list(
+                all_
+            ):
                 for index, inner in enumerate(all_):
                     yield from _missing(inner, cls, f"{path}{name}[{index}].")

@@ -111,13 +111,7 @@ class ExitedExecutor(LinkMessage, kw_only=True):
 
 
 Call = (
-    Register
-    | Reregister
-    | Unregister
-    | Pong
-    | StatusUpdate
-    | ExecutorToFramework
-    | ExitedExecutor
+    Register | Reregister | Unregister | Pong | StatusUpdate | ExecutorToFramework | ExitedExecutor
 )
 
 # --- master to agent -------------------------------------------------------------------------
