@@ -17,10 +17,10 @@ $(TARGETS):
 
 #: make up           raise the lab in containers and count the words of a book on it
 #: make down         remove its nodes and network; image and wheels stay
-#: make clean        remove image, wheels, state and virtual environment too
+#: make clean        remove image, wheels and state too; the virtual environment stays
 #: make local        the same count without Docker, root or ZooKeeper
 #: make wordcount    count again on the running lab
-#: make test         everything that CI runs (lint unit conformance integration molecule)
+#: make test         everything that CI runs (lint unit conformance integration molecule up)
 #: make test-full    what takes longer as well
 #: make lint         ruff, mypy, yamllint, ansible-lint, shellcheck
 #: make unit         pytest over engine, framework, compatibility package, repository

@@ -19,6 +19,10 @@ NODE_OPTIONS = (
 """What systemd needs to run in a container; playbooks/lab_up.yml starts the nodes alike."""
 
 
+BOOTED = "until systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'; do sleep 0.1; done"
+"""Waits until systemd has started a node. Until then it cleans /tmp, under the feet of whoever works there."""
+
+
 class CommandError(Exception):
     """A command failed; its output says why."""
 

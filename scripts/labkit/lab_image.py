@@ -46,6 +46,7 @@ def _build(image: str) -> None:
     # systemd runs, so that packages and roles meet what they meet on a node.
     options = [*engine.NODE_OPTIONS, "--network", "host"]
     with engine.container(bare, *options, command=("/usr/local/sbin/init-rw",)) as container:
+        container.shell(engine.BOOTED)
         _provision(container.name, wheels)
         container.shell(
             "apt-get clean; rm -rf /var/lib/apt/lists/* /var/log/journal/* /root/.cache;"
