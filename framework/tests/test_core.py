@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mapreduce import core as core_module
 from mapreduce import sizing
-from mapreduce.core import FAILURES, LOSSES, RECONCILE_AFTER, STRIKES, Core, State
+from mapreduce.core import FAILURES, LOSSES, RECONCILE_AFTER, STRIKES, Core
 from mapreduce.events import (
     Count,
     Decline,
@@ -25,6 +25,7 @@ from mapreduce.events import (
     Tick,
     Update,
 )
+from mapreduce.state import State
 
 MB = 1 << 20
 

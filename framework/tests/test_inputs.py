@@ -14,7 +14,14 @@ from mapreduce.sources import FileSource, ServedSource, SourceError, UrlSource, 
 
 @pytest.fixture
 def folder(tmp_path):
-    for name, content in {"b.txt": b"two", "a/z.txt": b"three", "a/e.txt": b""}.items():
+    contents = {
+        "b.txt": b"two",
+        "c/y.txt": b"four",
+        "a/z.txt": b"three",
+        "a/e.txt": b"",
+        "B/x.txt": b"five",
+    }
+    for name, content in contents.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     return tmp_path
@@ -40,8 +47,10 @@ def test_a_folder_stands_for_all_files_below_it(folder):
     found = find([str(folder)])
     assert [(item.name.removeprefix(f"{folder}/"), item.size) for item in found] == [
         ("b.txt", 3),
+        ("B/x.txt", 4),
         ("a/e.txt", 0),
         ("a/z.txt", 5),
+        ("c/y.txt", 4),
     ]
 
 

@@ -101,3 +101,21 @@ def test_a_scheduler_that_cannot_be_reached_is_named(scheduler, monkeypatch):
     assert "127.0.0.1:" in outcome.error
     assert "--advertise" in outcome.error
     assert len(slept) == worker.UPLOAD_ATTEMPTS - 1
+
+
+def test_a_connection_that_breaks_once_costs_nothing(scheduler, monkeypatch):
+    """A result is sent again, after a pause."""
+    slept = []
+    monkeypatch.setattr(worker.time, "sleep", slept.append)
+    send = worker.http.client.HTTPConnection.request
+    broken = iter([ConnectionResetError("by peer")])
+
+    def request(connection, method, *args, **kwargs):
+        if method == "PUT" and (error := next(broken, None)):
+            raise error
+        return send(connection, method, *args, **kwargs)
+
+    monkeypatch.setattr(worker.http.client.HTTPConnection, "request", request)
+    outcome = worker.run(WordCount(), scheduler.url, "b0-1", task(scheduler, [1, 0, 22]))
+    assert counts(scheduler, outcome)[b"the"] == 1
+    assert len(slept) == 1

@@ -203,6 +203,19 @@ def test_a_change_of_leader_costs_no_word(pocket, book, slow, tmp_path):
         zookeeper.close()
 
 
+@pytest.mark.skipif(missing() is not None, reason=str(missing()))
+def test_a_path_without_a_leader_is_not_waited_at_for_ever(pocket, book):
+    """ZooKeeper is there, no master is: the message says which of the two."""
+    zookeeper = ZooKeeper(pocket.run)
+    try:
+        command = Command("wordcount", book, "--master", zookeeper.url, "--wait", "1")
+        status, said = command.done(15)
+        assert status == 1
+        assert f"No master is leading at {zookeeper.url}. Waited 1 seconds." in said
+    finally:
+        zookeeper.close()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_job_leaves_nothing_running(pocket, master, book, slow, number):
     """Ctrl-C tears the framework down, which ends its executors."""
