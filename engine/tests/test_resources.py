@@ -11,6 +11,7 @@ from pocket_mesos.resources import (
     ResourceError,
     Resources,
     attributes_model,
+    is_empty,
     model,
     parse_attributes,
     parse_resources,
@@ -130,3 +131,13 @@ def test_negative_scalar_is_refused_in_mesos_words() -> None:
     """The message is the one that real Mesos puts into TASK_ERROR."""
     bad = Resource(name="cpus", type=ValueType.SCALAR, scalar=Scalar(value=-1))
     assert validate([bad]) == "Resource 'cpus:-1' is invalid: Invalid scalar resource: value <= 0"
+
+
+def test_resources_named_as_none_are_told_from_unnamed_ones() -> None:
+    """``disk:0;ports:[]`` keeps an agent from offering what it would otherwise detect."""
+    assert [is_empty(one) for one in parse_resources("disk:0;ports:[];cpus:1")] == [
+        True,
+        True,
+        False,
+    ]
+    assert bundle("disk:0;ports:[]") == EMPTY

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pocket_mesos.protocol.base import replace
 from pocket_mesos.protocol.mesos import Range, Ranges, Resource, Scalar, ValueType
-from pocket_mesos.resources import parse_resources
+from pocket_mesos.resources import is_empty, parse_resources
 
 _MB = 1024 * 1024
 _RESERVED_MEM = 1024
@@ -35,8 +35,9 @@ def resources(text: str | None, default_role: str, work_dir: Path) -> list[Resou
     }
     names = {one.name for one in named}
     detected = [one for name, one in found.items() if name not in names]
+    there = [one for one in (*named, *detected) if not is_empty(one)]
     # Unreserved resources carry no role on the wire.
-    return [replace(one, role=None) if one.role == "*" else one for one in (*named, *detected)]
+    return [replace(one, role=None) if one.role == "*" else one for one in there]
 
 
 def _offered(total: int, reserved: int) -> int:

@@ -5,12 +5,18 @@ import json
 from pocket_mesos.flags.base import flag, optional, required, unsupported
 from pocket_mesos.flags.common import CommonFlags, one_of, port_number, positive
 from pocket_mesos.flags.types import BOOLEAN, BYTES, DURATION, INTEGER, NUMBER, PATH, STRING
-from pocket_mesos.resources import ParseError, parse_attributes, parse_resources, validate
+from pocket_mesos.resources import (
+    ParseError,
+    is_empty,
+    parse_attributes,
+    parse_resources,
+    validate,
+)
 
 
 def _resources(text: str) -> str | None:
     try:
-        return validate(parse_resources(text))
+        return validate(one for one in parse_resources(text) if not is_empty(one))
     except ParseError as error:
         return str(error)
 

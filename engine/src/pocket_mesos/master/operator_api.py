@@ -1,11 +1,13 @@
 """POST /api/v1: the operator API's calls that read, and TEARDOWN."""
 
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pocket_mesos.http import api, messages
+from pocket_mesos.http.files import Files, FilesError, NoFileError, group_name, user_name
 from pocket_mesos.http.messages import Request, Response
 from pocket_mesos.http.router import Reply
 from pocket_mesos.master import metrics, operator_views
@@ -31,6 +33,16 @@ class _Teardown(Message, frozen=True, kw_only=True):
     framework_id: FrameworkID
 
 
+class _ListFiles(Message, frozen=True, kw_only=True):
+    path: str
+
+
+class _ReadFile(Message, frozen=True, kw_only=True):
+    path: str
+    offset: int
+    length: int | None = None
+
+
 class Call(Message, frozen=True, kw_only=True):
     """A call to the master's operator API; calls that are absent here stay opaque."""
 
@@ -38,15 +50,13 @@ class Call(Message, frozen=True, kw_only=True):
     get_metrics: _GetMetrics | None = None
     teardown: _Teardown | None = None
     set_logging_level: Opaque | None = None
-    list_files: Opaque | None = None
-    read_file: Opaque | None = None
+    list_files: _ListFiles | None = None
+    read_file: _ReadFile | None = None
 
 
 _ABSENT = frozenset(
     {
         "SET_LOGGING_LEVEL",
-        "LIST_FILES",
-        "READ_FILE",
         "UPDATE_WEIGHTS",
         "RESERVE_RESOURCES",
         "UNRESERVE_RESOURCES",
@@ -73,9 +83,10 @@ _ABSENT = frozenset(
 class OperatorAPI:
     """The operator API of a master."""
 
-    def __init__(self, runner: Runner, flags: dict[str, str]) -> None:
+    def __init__(self, runner: Runner, flags: dict[str, str], files: Files) -> None:
         self._runner = runner
         self._flags = flags
+        self._files = files
         self._calls: dict[str, Callable[[Core], Any]] = {
             "GET_HEALTH": lambda _: {"healthy": True},
             "GET_FLAGS": lambda _: {"flags": self._show_flags()},
@@ -115,10 +126,12 @@ class OperatorAPI:
             return messages.text(501, f"Pocket Mesos does not support the call {call.type}")
         if call.type == "TEARDOWN":
             return self._teardown(call)
+        if call.type in ("LIST_FILES", "READ_FILE"):
+            return self._show_files(call)
         if call.type is None or call.type not in self._calls:
-            return messages.bad_request(_PREFIX + "Expecting 'type' to be present")
+            return _missing("type")
         if call.type == "GET_METRICS" and call.get_metrics is None:
-            return messages.bad_request(_PREFIX + "Expecting 'get_metrics' to be present")
+            return _missing("get_metrics")
         assert self._runner.core is not None
         answer: dict[str, Any] = {"type": call.type}
         content = self._calls[call.type](self._runner.core)
@@ -128,10 +141,33 @@ class OperatorAPI:
 
     def _teardown(self, call: Call) -> Response:
         if call.teardown is None:
-            return messages.bad_request(_PREFIX + "Expecting 'teardown' to be present")
+            return _missing("teardown")
         framework_id = call.teardown.framework_id.value
         answer = self._runner.feed(TeardownRequested(framework_id=framework_id))
         return messages.ok() if answer is None else messages.text(answer.status, answer.body)
+
+    def _show_files(self, call: Call) -> Response:
+        try:
+            if call.type == "LIST_FILES":
+                return self._list_files(call.list_files)
+            return self._read_file(call.read_file)
+        except NoFileError:
+            return messages.text(404, "")
+        except FilesError as error:
+            return messages.bad_request(str(error))
+
+    def _list_files(self, call: _ListFiles | None) -> Response:
+        if call is None:
+            return _missing("list_files")
+        infos = [_file_info(*one) for one in self._files.browse(call.path)]
+        listed = {"file_infos": infos} if infos else {}
+        return messages.api_json({"type": "LIST_FILES", "list_files": listed})
+
+    def _read_file(self, call: _ReadFile | None) -> Response:
+        if call is None:
+            return _missing("read_file")
+        data, _, size = self._files.read(call.path, call.offset, call.length)
+        return messages.api_json({"type": "READ_FILE", "read_file": {"size": size, "data": data}})
 
     def _show_flags(self) -> list[dict[str, str]]:
         return [{"name": name, "value": value} for name, value in self._flags.items()]
@@ -146,6 +182,22 @@ class OperatorAPI:
     def _show_metrics(self) -> dict[str, Any]:
         shown = metrics.snapshot(self._runner)
         return {"metrics": [{"name": name, "value": value} for name, value in shown.items()]}
+
+
+def _file_info(path: str, found: os.stat_result) -> dict[str, Any]:
+    return {
+        "path": path,
+        "nlink": found.st_nlink,
+        "size": found.st_size,
+        "mtime": {"nanoseconds": int(found.st_mtime) * 1_000_000_000},
+        "mode": found.st_mode,
+        "uid": user_name(found.st_uid),
+        "gid": group_name(found.st_gid),
+    }
+
+
+def _missing(field: str) -> Response:
+    return messages.bad_request(f"{_PREFIX}Expecting '{field}' to be present")
 
 
 def _logging_level() -> int:

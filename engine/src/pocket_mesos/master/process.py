@@ -16,6 +16,7 @@ from pocket_mesos.election import (
     parse_zookeeper,
 )
 from pocket_mesos.flags.master import MasterFlags
+from pocket_mesos.http.files import Files
 from pocket_mesos.http.router import Router
 from pocket_mesos.http.server import Server
 from pocket_mesos.master.agent_link import AgentLink
@@ -26,6 +27,7 @@ from pocket_mesos.master.operator_api import OperatorAPI
 from pocket_mesos.master.runner import Runner
 from pocket_mesos.master.scheduler_api import SchedulerAPI
 from pocket_mesos.master.state import Config
+from pocket_mesos.master.webui import index_page
 from pocket_mesos.protocol import link
 from pocket_mesos.protocol.errors import PocketError
 from pocket_mesos.protocol.mesos import MasterInfo
@@ -141,11 +143,19 @@ class MasterProcess:
     def _route(self, router: Router, runner: Runner) -> None:
         flags = self._flags
         log_dir = None if flags.log_dir is None else str(flags.log_dir)
+        files = Files(self._shown_files)
         endpoints = Endpoints(runner, flags.printed(), flags.cluster, log_dir)
         endpoints.add_to(router)
+        router.add("", index_page(flags.webui_dir), exact=True, prefixes=PREFIXES)
         router.add("/api/v1/scheduler", SchedulerAPI(runner).handle, prefixes=PREFIXES)
-        router.add("/api/v1", OperatorAPI(runner, flags.printed()).handle, prefixes=PREFIXES)
+        operator = OperatorAPI(runner, flags.printed(), files)
+        router.add("/api/v1", operator.handle, prefixes=PREFIXES)
         router.add(link.PATH, AgentLink(runner).handle)
+        files.register(router)
+
+    def _shown_files(self) -> dict[str, str]:
+        shown = self._flags.external_log_file or self._log_file
+        return {} if shown is None else {"/master/log": str(shown)}
 
     def _make_core(self, info: MasterInfo) -> Core:
         flags = self._flags

@@ -8,7 +8,7 @@ through ``parse_resources`` and ``parse_attributes``; ``model`` prints what endp
 from pocket_mesos.resources.bundle import EMPTY, ResourceError, Resources
 from pocket_mesos.resources.model import attributes_model, model, quantities
 from pocket_mesos.resources.parse import ParseError, parse_attributes, parse_resources
-from pocket_mesos.resources.validation import describe_all, validate
+from pocket_mesos.resources.validation import describe_all, is_empty, validate
 
 __all__ = [
     "EMPTY",
@@ -17,6 +17,7 @@ __all__ = [
     "Resources",
     "attributes_model",
     "describe_all",
+    "is_empty",
     "model",
     "parse_attributes",
     "parse_resources",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from pocket_mesos.protocol.mesos import Resource, ValueType
+from pocket_mesos.protocol.mesos import Opaque, Resource, ValueType
 from pocket_mesos.resources import values
 
 _LARGEST = 2**63 / values.PRECISION
@@ -19,9 +19,21 @@ def validate(resources: Iterable[Resource]) -> str | None:
     return None
 
 
+def is_empty(resource: Resource) -> bool:
+    """Whether a resource is named and there is none of it, as in ``disk:0;ports:[]``."""
+    if resource.scalar is not None:
+        return resource.scalar.value == 0
+    if resource.ranges is not None:
+        return not resource.ranges.range
+    return resource.set is not None and not resource.set.item
+
+
 def describe(resource: Resource, allocated: str | None = None) -> str:
     """Print one resource as Mesos' messages do: ``cpus(allocated: r):0.1``."""
     label = resource.name + (f"(allocated: {allocated})" if allocated is not None else "")
+    if resource.reservations:
+        stack = ",".join(_reservation(one) for one in resource.reservations)
+        label += f"(reservations: [{stack}])"
     if resource.scalar is not None:
         return f"{label}:{_number(resource.scalar.value)}"
     if resource.ranges is not None:
@@ -34,6 +46,11 @@ def describe(resource: Resource, allocated: str | None = None) -> str:
 def describe_all(resources: Iterable[Resource], allocated: str | None = None) -> str:
     """Print resources as Mesos' messages do."""
     return "; ".join(describe(one, allocated) for one in resources)
+
+
+def _reservation(reservation: Opaque) -> str:
+    parts = [reservation.get(name) for name in ("type", "role", "principal")]
+    return "(" + ",".join(str(part) for part in parts if part is not None) + ")"
 
 
 def _number(value: float) -> str:

@@ -249,15 +249,16 @@ def _validate_amount(
     tasks: list[TaskInfo], executor: ExecutorInfo | None, place: Place
 ) -> str | None:
     messages = [one for task in tasks for one in task.resources]
-    unsupported = _reserved(messages)
+    reserved = _reserved(messages)
     total = Resources.of(messages)
     if executor is not None and place.executor is None:
         total = total + Resources.of(executor.resources)
-    if place.available.contains(total) and not unsupported:
+    if place.available.contains(total) and not reserved:
         return None
+    wanted = describe_all(messages, place.role) if reserved else describe(total, place.role)
     what = "task and its executor" if len(tasks) == 1 else "task group and its executor"
     return (
-        f"Total resources {describe(total, place.role)} required by {what} "
+        f"Total resources {wanted} required by {what} "
         f"is more than available {describe(place.available, place.role)}"
     )
 
