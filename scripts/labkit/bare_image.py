@@ -4,6 +4,7 @@ From the registry's Debian image where that can be pulled, from debootstrap wher
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -86,14 +87,12 @@ def _bootstrap() -> None:
     # Not below /tmp, which is often mounted without devices.
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="debootstrap-") as folder:
         root = Path(folder) / "root"
-        engine.stream("debootstrap", *options, host_config.RELEASE, str(root), *([address] if address else []))
-        with subprocess.Popen(
-            ["tar", "-C", str(root), "--one-file-system", "--numeric-owner", "-c",
-             "--exclude=./var/cache/apt/archives/*.deb", "."],
-            stdout=subprocess.PIPE,
-        ) as archive:
-            subprocess.run(["docker", "import", "-", BOOTSTRAPPED], stdin=archive.stdout, check=True)
-        shutil.rmtree(root, ignore_errors=True)
+        where = [address] if address else []
+        engine.stream("debootstrap", *options, host_config.RELEASE, str(root), *where)
+        for package in (root / "var" / "cache" / "apt" / "archives").glob("*.deb"):
+            package.unlink()
+        pack = f"tar --directory={shlex.quote(str(root))} --one-file-system --numeric-owner -c ."
+        engine.stream("bash", "-o", "pipefail", "-c", f"{pack} | docker import - {BOOTSTRAPPED}")
 
 
 def _ensure_debootstrap() -> None:
@@ -112,4 +111,5 @@ def _ensure_debootstrap() -> None:
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     wait = ("-o", "DPkg::Lock::Timeout=300")
     engine.stream("apt-get", "-q", "update")
-    engine.stream("apt-get", "-q", "-y", *wait, "install", "--no-install-recommends", "debootstrap", "debian-archive-keyring")
+    install = ("install", "--no-install-recommends", "debootstrap", "debian-archive-keyring")
+    engine.stream("apt-get", "-q", "-y", *wait, *install)

@@ -15,8 +15,10 @@ def source_files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             parts = file.parts
-            if file.is_file() and not IGNORED_PARTS.intersection(parts) and not any(
-                part.endswith(".egg-info") for part in parts
+            if (
+                file.is_file()
+                and not IGNORED_PARTS.intersection(parts)
+                and not any(part.endswith(".egg-info") for part in parts)
             ):
                 yield file
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from labkit import digest
 
-
 NODE_OPTIONS = (
     *("--cgroupns", "private", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined"),
     *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", "--stop-signal", "SIGRTMIN+3"),
@@ -19,8 +18,12 @@ NODE_OPTIONS = (
 """What systemd needs to run in a container; playbooks/lab_up.yml starts the nodes alike."""
 
 
-BOOTED = "until systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'; do sleep 0.1; done"
-"""Waits until systemd has started a node. Until then it cleans /tmp, under the feet of whoever works there."""
+BOOTED = """
+until systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'; do
+    sleep 0.1
+done
+"""
+"""Waits until systemd has started a node. Until then it cleans /tmp, where Ansible would work."""
 
 
 class CommandError(Exception):
@@ -111,10 +114,13 @@ class Container:
 
 
 @contextmanager
-def container(image: str, *options: str, command: tuple[str, ...] = ("sleep", "infinity")) -> Iterator[Container]:
+def container(
+    image: str, *options: str, command: tuple[str, ...] = ("sleep", "infinity")
+) -> Iterator[Container]:
     """Run a container of an image for as long as the block lasts."""
     name = f"mesos-lab-build-{uuid.uuid4().hex[:8]}"
-    run("docker", "run", "--detach", "--name", name, "--label", "mesos-lab.build=true", *options, image, *command)
+    labels = ("--label", "mesos-lab.build=true")
+    run("docker", "run", "--detach", "--name", name, *labels, *options, image, *command)
     try:
         yield Container(name)
     finally:

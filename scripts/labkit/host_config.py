@@ -15,8 +15,14 @@ RELEASE = "bookworm"
 """The Debian release of the nodes."""
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-APT_SETTINGS = re.compile(r"^Acquire::(http|https|ftp|Retries|Check-|ForceIPv|IndexTargets::\S+::DefaultEnabled)")
+PROXY_VARIABLES = tuple(
+    name
+    for scheme in ("http", "https", "no")
+    for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper())
+)
+APT_SETTINGS = re.compile(
+    r"^Acquire::(http|https|ftp|Retries|Check-|ForceIPv|IndexTargets::\S+::DefaultEnabled)"
+)
 FILE_SETTING = re.compile(r'^Acquire::https::\S*(CAInfo|SslCert|SslKey) "(.+)";$')
 
 Files = dict[str, tuple[bytes, int]]
@@ -37,7 +43,8 @@ def node_files() -> Files:
             files[match[2]] = (Path(match[2]).read_bytes(), 0o644)
     for certificate in sorted(Path("/usr/local/share/ca-certificates").glob("**/*.crt")):
         files[str(certificate)] = (certificate.read_bytes(), 0o644)
-    for secret in [Path("/etc/apt/auth.conf"), *sorted(Path("/etc/apt/auth.conf.d").glob("*.conf"))]:
+    apt = Path("/etc/apt")
+    for secret in [apt / "auth.conf", *sorted(apt.glob("auth.conf.d/*.conf"))]:
         if secret.is_file() and os.access(secret, os.R_OK):
             files[str(secret)] = (secret.read_bytes(), 0o600)
     return files
@@ -58,13 +65,14 @@ def debian_sources(etc: Path) -> list[str]:
     codename = release.get("VERSION_CODENAME", "")
     if release.get("ID") != "debian" or not codename:
         return []
-    found = [
-        *(_stanza(path) for path in sorted((etc / "apt/sources.list.d").glob("*.sources"))),
-        *(_lines(path) for path in [etc / "apt/sources.list", *sorted((etc / "apt/sources.list.d").glob("*.list"))]),
-    ]
+    folder = etc / "apt" / "sources.list.d"
+    entries = [entry for path in sorted(folder.glob("*.sources")) for entry in _stanzas(path)]
+    for path in [etc / "apt" / "sources.list", *sorted(folder.glob("*.list"))]:
+        entries += _lines(path)
     stanzas: list[str] = []
-    for uris, suites, components in (entry for entries in found for entry in entries):
-        wanted = [suite.replace(codename, RELEASE) for suite in suites if suite.split("-")[0].split("/")[0] == codename]
+    for uris, suites, components in entries:
+        own = [suite for suite in suites if re.split("[-/]", suite)[0] == codename]
+        wanted = [suite.replace(codename, RELEASE) for suite in own]
         if not wanted or "main" not in components:
             continue
         stanza = (
@@ -86,14 +94,18 @@ Entry = tuple[list[str], list[str], list[str]]
 """Addresses, suites and components of one source."""
 
 
-def _stanza(path: Path) -> list[Entry]:
+def _stanzas(path: Path) -> list[Entry]:
     entries = []
     text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("#"))
     for block in re.split(r"\n\s*\n", text):
         joined = re.sub(r"\n[ \t]+", " ", block)
-        fields = {key.strip().lower(): value.split() for key, _, value in (line.partition(":") for line in joined.splitlines())}
+        pairs = (line.partition(":") for line in joined.splitlines())
+        fields = {key.strip().lower(): value.split() for key, _, value in pairs}
         if "deb" in fields.get("types", []) and fields.get("enabled", ["yes"]) != ["no"]:
-            entries.append((fields.get("uris", []), fields.get("suites", []), fields.get("components", [])))
+            uris, suites, components = (
+                fields.get(key, []) for key in ("uris", "suites", "components")
+            )
+            entries.append((uris, suites, components))
     return entries
 
 
@@ -110,10 +122,12 @@ def _lines(path: Path) -> list[Entry]:
 def apt_settings() -> list[str]:
     """Return apt's settings that decide how archives are reached, as lines of apt.conf."""
     try:
-        dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+        dump = subprocess.check_output(["apt-config", "dump"], text=True)
     except (OSError, subprocess.CalledProcessError):
         dump = ""
-    settings = [line for line in dump.splitlines() if APT_SETTINGS.match(line) and not line.endswith('"";')]
+    settings = [
+        line for line in dump.splitlines() if APT_SETTINGS.match(line) and not line.endswith('"";')
+    ]
     for scheme in ("http", "https"):
         proxy = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY")
         if proxy and not any(line.startswith(f"Acquire::{scheme}::Proxy") for line in settings):

@@ -64,7 +64,9 @@ def _provision(name: str, wheels: Path) -> None:
     beside = Path(sys.executable).with_name("ansible-playbook")
     command = str(beside) if beside.exists() else shutil.which("ansible-playbook")
     if command is None:
-        raise engine.CommandError("ansible-playbook is not installed beside this Python. Run: scripts/venv")
+        raise engine.CommandError(
+            "ansible-playbook is not installed beside this Python. Run: scripts/venv"
+        )
     # Started from within a play, Ansible hands its own settings on; an image has none of them.
     os.environ["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
     engine.stream(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from labkit import engine
 
@@ -60,41 +61,57 @@ def problem(lab: Lab, host: Host) -> str | None:
 
 
 def name_problem(lab: Lab) -> str | None:
-    """Container and network names are made from the lab's."""
+    """Refuse a name that containers and networks can't take."""
     if NAME.fullmatch(lab.name):
         return None
     return (
-        f"lab_name {lab.name!r} can't name containers: allowed are up to 32 small letters, digits and "
-        "hyphens, with no hyphen at either end. Set lab_name."
+        f"lab_name {lab.name!r} can't name containers: allowed are up to 32 small letters, digits "
+        "and hyphens, with no hyphen at either end. Set lab_name."
     )
 
 
 def subnet_problem(lab: Lab) -> str | None:
-    """Nodes' addresses are the subnet's first three parts and a number."""
+    """Refuse a subnet in which the nodes' addresses have no place."""
     try:
         subnet = ipaddress.IPv4Network(lab.subnet)
     except ValueError as error:
-        return f"lab_subnet {lab.subnet!r} is no IPv4 network ({error}). Set lab_subnet, as in 172.28.20.0/24."
+        return (
+            f"lab_subnet {lab.subnet!r} is no IPv4 network ({error}). "
+            "Set lab_subnet, as in 172.28.20.0/24."
+        )
     if not 16 <= subnet.prefixlen <= 24:
-        return f"lab_subnet {lab.subnet} has a prefix of {subnet.prefixlen}; allowed is 16 to 24. Set lab_subnet."
+        return (
+            f"lab_subnet {lab.subnet} has a prefix of {subnet.prefixlen}; allowed is 16 to 24. "
+            "Set lab_subnet."
+        )
     if not subnet.is_private:
-        return f"lab_subnet {lab.subnet} is no private network, so that nodes would hide public addresses. Set lab_subnet."
+        return (
+            f"lab_subnet {lab.subnet} is no private network: nodes would hide public addresses. "
+            "Set lab_subnet."
+        )
     return None
 
 
 def numbers_problem(lab: Lab) -> str | None:
-    """Address .1 is the bridge's, .255 nobody's."""
+    """Refuse numbers that give no address: .1 is the bridge's, .255 nobody's."""
     for node, number in lab.nodes.items():
         if not 2 <= number <= 254:
-            return f"node_number {number} of {node} gives no address; allowed is 2 to 254. Set it in the inventory."
-        others = sorted(other for other, its in lab.nodes.items() if its == number and other != node)
+            return (
+                f"node_number {number} of {node} gives no address; allowed is 2 to 254. "
+                "Set it in the inventory."
+            )
+        others = sorted(
+            other for other, its in lab.nodes.items() if its == number and other != node
+        )
         if others:
-            return f"node_number {number} is both {node}'s and {others[0]}'s. Set it in the inventory."
+            return (
+                f"node_number {number} is both {node}'s and {others[0]}'s. Set it in the inventory."
+            )
     return None
 
 
 def owner_problem(lab: Lab, host: Host) -> str | None:
-    """The name's network and containers must be this lab's own."""
+    """Refuse a name whose network or containers are not this lab's own."""
     network = next((network for network in host.networks if network.name == lab.name), None)
     if network is not None:
         if trouble := _foreign(lab, f"the Docker network {lab.name}", network.labels):
@@ -127,7 +144,7 @@ def _foreign(lab: Lab, what: str, labels: Mapping[str, str]) -> str | None:
 
 
 def overlap_problem(lab: Lab, host: Host) -> str | None:
-    """Two networks with the same addresses can't be told apart."""
+    """Refuse a subnet whose addresses lead elsewhere already."""
     subnet = ipaddress.IPv4Network(lab.subnet)
     own_bridges = {network.bridge for network in host.networks if network.name == lab.name}
     for network in host.networks:
@@ -135,7 +152,10 @@ def overlap_problem(lab: Lab, host: Host) -> str | None:
             if _overlap(subnet, other):
                 owner = network.labels.get(LABEL)
                 whose = f"lab {owner}" if owner else f"the Docker network {network.name}"
-                return f"lab_subnet {lab.subnet} is in use: {whose} has {other}. Set another lab_subnet."
+                return (
+                    f"lab_subnet {lab.subnet} is in use: {whose} has {other}. "
+                    "Set another lab_subnet."
+                )
     for destination, interface in host.routes:
         if interface not in own_bridges and _overlap(subnet, destination):
             return (
@@ -151,7 +171,7 @@ def _overlap(subnet: ipaddress.IPv4Network, other: str) -> bool:
 
 
 def look(names: Iterable[str]) -> Host:
-    """Ask the engine for its networks and the containers of these names, the host for its routes."""
+    """Ask the engine for networks and the containers of these names, the host for routes."""
     wanted = set(names)
     ids = engine.run("docker", "network", "ls", "--quiet", "--no-trunc").split()
     networks = json.loads(engine.run("docker", "network", "inspect", *ids)) if ids else []
@@ -160,12 +180,14 @@ def look(names: Iterable[str]) -> Host:
     containers = json.loads(engine.run("docker", "inspect", *present)) if present else []
     return Host(
         networks=tuple(_network(network) for network in networks),
-        containers={item["Name"].lstrip("/"): item["Config"]["Labels"] or {} for item in containers},
+        containers={
+            item["Name"].lstrip("/"): item["Config"]["Labels"] or {} for item in containers
+        },
         routes=_routes() if engine.is_local() else (),
     )
 
 
-def _network(data: dict) -> Network:
+def _network(data: dict[str, Any]) -> Network:
     options = data.get("Options") or {}
     return Network(
         name=data["Name"],
@@ -180,7 +202,10 @@ def _routes() -> tuple[tuple[str, str], ...]:
     routes = []
     for line in Path("/proc/net/route").read_text().splitlines()[1:]:
         interface, destination, *_, mask = line.split()[:8]
-        address, netmask = (ipaddress.IPv4Address(int(part, 16).to_bytes(4, "little")) for part in (destination, mask))
+        address, netmask = (
+            ipaddress.IPv4Address(int(part, 16).to_bytes(4, "little"))
+            for part in (destination, mask)
+        )
         if int(netmask):
             routes.append((str(ipaddress.IPv4Network(f"{address}/{netmask}")), interface))
     return tuple(routes)

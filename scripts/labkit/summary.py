@@ -18,6 +18,8 @@ Lab = Mapping[str, Any]
 """The description that playbooks/lab_up.yml writes (lab_description in the inventory)."""
 
 REACH_SECONDS = 1.0
+REDIRECT = ("--output", "/dev/null", "--write-out", "%{redirect_url}")
+CURL = ("curl", "--silent", "--fail", "--max-time", "5")
 
 
 class NoLeaderError(Exception):
@@ -40,15 +42,17 @@ def ask(lab: Lab) -> Cluster:
     client = lab["clients"][0]
     for address in lab["masters"].values():
         with suppress(engine.CommandError):
-            location = _curl(client, "--write-out", "%{redirect_url}", "--output", "/dev/null", f"http://{address}/redirect")
+            location = _curl(client, *REDIRECT, f"http://{address}/redirect")
             leader = location.removeprefix("http:").strip("/").split("/")[0]
             slaves = json.loads(_curl(client, f"http://{leader}/slaves"))["slaves"]
             return Cluster(leader=leader, agents={_address(slave): slave for slave in slaves})
-    raise NoLeaderError(f"no master of lab {lab['name']} knows a leader; see journalctl -u mesos-master on its nodes")
+    raise NoLeaderError(
+        f"no master of lab {lab['name']} knows a leader; see its nodes' journalctl -u mesos-master"
+    )
 
 
 def _curl(client: str, *arguments: str) -> str:
-    return engine.run("docker", "exec", client, "curl", "--silent", "--fail", "--max-time", "5", *arguments)
+    return engine.run("docker", "exec", client, *CURL, *arguments)
 
 
 def _address(slave: Mapping[str, Any]) -> str:
@@ -96,10 +100,10 @@ def _how_to_open(lab: Lab, cluster: Cluster, from_here: bool) -> Iterator[str]:
         yield "  .venv/bin/mapreduce run wordcount FILE --master " + lab["zookeeper"]
         return
     client = lab["clients"][0]
-    yield "This machine can't open the nodes' addresses: its Docker engine runs in a virtual machine or"
-    yield "elsewhere. Everything works from inside the lab:"
+    yield "This machine can't open the nodes' addresses: its Docker engine runs in a VM or"
+    yield "elsewhere. Everything works from inside the lab, with files that docker cp brings:"
     yield f"  docker exec {client} curl -s http://{cluster.leader}/state"
-    yield f"  docker exec -it {client} mapreduce run wordcount FILE   (a file of the node's; docker cp brings yours)"
+    yield f"  docker exec -it {client} mapreduce run wordcount FILE"
 
 
 def write_addresses(lab: Lab, folder: Path) -> None:

@@ -15,10 +15,7 @@ OWN = [ROOT / "compat" / "http-parser", ROOT / "engine", ROOT / "framework"]
 LOCKS = [ROOT / "requirements" / "build.txt", ROOT / "requirements" / "node.txt"]
 DEFINITION_FILE = "definition"
 
-PROBE = (
-    "import platform, sys;"
-    "print('cp%d%d-%s' % (*sys.version_info[:2], platform.machine()))"
-)
+PROBE = "import platform, sys;print('cp%d%d-%s' % (*sys.version_info[:2], platform.machine()))"
 
 # The wheels of third parties: PyMesos is source only, hence the build requirements first.
 THIRD_PARTY = """
@@ -33,7 +30,8 @@ OWN_WHEELS = """
 export SOURCE_DATE_EPOCH=315532800
 test -d /build/venv || python3 -m venv /build/venv
 /build/venv/bin/pip install -q --require-hashes --no-deps -r /build/build.txt
-/build/venv/bin/pip wheel --no-deps --no-build-isolation --no-index --no-cache-dir -w /build/wheels /build/src/*
+/build/venv/bin/pip wheel --no-deps --no-build-isolation --no-index --no-cache-dir \
+    -w /build/wheels /build/src/*
 """
 
 
