@@ -10,7 +10,7 @@ from support.waiting import wait_for
 
 
 def assert_others_redirect_to(leader: Node) -> None:
-    """Check that every other master answers 307 with the leader's address and the same path."""
+    """Check that every other master answers 307 and names the same endpoint of the leader."""
     for master in inventory.group("mesos_masters"):
         if master == leader:
             continue
@@ -18,7 +18,7 @@ def assert_others_redirect_to(leader: Node) -> None:
         assert answer.status_code == requests.codes.temporary_redirect, master.name
         location = urlsplit(answer.headers["Location"])
         found = (location.hostname, location.port, location.path)
-        assert found == (leader.address, cluster.MASTER_PORT, "/state"), master.name
+        assert found == (leader.address, cluster.MASTER_PORT, "/master/state"), master.name
 
 
 @pytest.mark.parametrize("name", [node.name for node in inventory.group("mesos_masters")])
