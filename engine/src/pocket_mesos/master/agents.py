@@ -30,8 +30,8 @@ def register(m: Master, call: link.Register, stream_id: str) -> None:
     _replace_namesake(m, call.pid, None)
     identity = f"{m.config.master.id}-S{m.state.next_agent}"
     m.state.next_agent += 1
-    agent = _make(m, call, identity, stream_id)
-    _admit(m, agent, {})
+    m.count("slave_registrations")
+    _admit(m, _make(m, call, identity, stream_id), {})
 
 
 def reregister(m: Master, call: link.Reregister, stream_id: str) -> None:
@@ -96,6 +96,7 @@ def ping_due(m: Master, timer: PingTimer) -> None:
 def unregistered(m: Master, agent: Agent) -> None:
     """Let an agent go that says it won't come back."""
     m.count("messages_unregister_slave")
+    m.count("slave_removals/reason_unregistered")
     _remove(m, agent, "the agent unregistered")
 
 
@@ -174,6 +175,7 @@ def _replace_namesake(m: Master, pid: str, identity: str | None) -> None:
     """Remove a registered agent whose address another one has now."""
     namesake = m.state.agents.get(m.state.agent_pids.get(pid, ""))
     if namesake is not None and namesake.id != identity:
+        m.count("slave_removals/reason_registered")
         _remove(m, namesake, "a new agent registered at the same address")
 
 
@@ -186,6 +188,7 @@ def _reconnect(m: Master, agent: Agent, call: link.Reregister, stream_id: str) -
     agent.stream_id = stream_id
     agent.pid, agent.version, agent.capabilities = call.pid, call.version, call.capabilities
     agent.reregistered_time = m.now
+    m.count("slave_reregistrations")
     ponged(m, agent)
     m.allocator.activate_agent(agent.id)
     _connect(m, agent)
@@ -221,6 +224,7 @@ def _readmit(m: Master, call: link.Reregister, identity: str, stream_id: str) ->
     was_unreachable = m.state.unreachable_agents.pop(identity, None) is not None
     agent = _make(m, call, identity, stream_id)
     agent.reregistered_time = m.now
+    m.count("slave_reregistrations")
     for info in call.frameworks:
         _know_framework(m, info)
     held: Held = {}
@@ -314,7 +318,9 @@ def _report_return(m: Master, agent: Agent) -> None:
 
 
 def _mark_unreachable(m: Master, agent: Agent) -> None:
-    m.count("slave_unreachable_completed")
+    for name in ("slave_unreachable_scheduled", "slave_unreachable_completed"):
+        m.count(name)
+    m.count("slave_removals/reason_unhealthy")
     m.log(f"Marking agent {agent.id} ({agent.info.hostname}) unreachable: health check timed out")
     _remember(m.state.unreachable_agents, agent.id, m.now)
     since = {"nanoseconds": round(m.now * 1e9)}

@@ -11,16 +11,27 @@ from pocket_mesos.resources import EMPTY
 
 _COUNTERS = (
     "dropped_messages",
+    "event_queue_dispatches",
+    "event_queue_http_requests",
+    "event_queue_messages",
+    "http_cache_hits",
     "invalid_executor_to_framework_messages",
     "invalid_framework_to_executor_messages",
+    "invalid_operation_status_update_acknowledgements",
+    "invalid_operation_status_updates",
     "invalid_status_update_acknowledgements",
     "invalid_status_updates",
+    "messages_authenticate",
+    "messages_deactivate_framework",
     "messages_decline_offers",
     "messages_executor_to_framework",
     "messages_exited_executor",
     "messages_framework_to_executor",
     "messages_kill_task",
     "messages_launch_tasks",
+    "messages_operation_status_update",
+    "messages_operation_status_update_acknowledgement",
+    "messages_reconcile_operations",
     "messages_reconcile_tasks",
     "messages_register_framework",
     "messages_register_slave",
@@ -33,10 +44,21 @@ _COUNTERS = (
     "messages_suppress_offers",
     "messages_unregister_framework",
     "messages_unregister_slave",
+    "messages_update_slave",
+    "operator_event_stream_subscribers",
+    "recovery_slave_removals",
     "slave_registrations",
     "slave_removals",
+    "slave_removals/reason_registered",
+    "slave_removals/reason_unhealthy",
+    "slave_removals/reason_unregistered",
     "slave_reregistrations",
+    "slave_shutdowns_canceled",
+    "slave_shutdowns_completed",
+    "slave_shutdowns_scheduled",
+    "slave_unreachable_canceled",
     "slave_unreachable_completed",
+    "slave_unreachable_scheduled",
     "tasks_dropped",
     "tasks_error",
     "tasks_failed",
@@ -47,10 +69,12 @@ _COUNTERS = (
     "tasks_lost",
     "valid_executor_to_framework_messages",
     "valid_framework_to_executor_messages",
+    "valid_operation_status_update_acknowledgements",
+    "valid_operation_status_updates",
     "valid_status_update_acknowledgements",
     "valid_status_updates",
 )
-"""Shown even while they are zero."""
+"""Shown even while they are zero; some stay so, because what they count does not exist here."""
 
 _LIVE_STATES = ("killing", "running", "staging", "starting", "unreachable")
 
@@ -77,6 +101,7 @@ def snapshot(runner: Runner) -> dict[str, float]:
     known = runner.core.state if runner.core is not None else State()
     shown |= {f"master/{name}": float(known.counters.get(name, 0)) for name in _COUNTERS}
     shown["allocator/mesos/allocation_runs"] = float(known.counters.get("allocation_runs", 0))
+    shown |= runner.allocation_times.shown("allocator/mesos/allocation_run_ms")
     shown |= _agents(known) | _frameworks(known) | _tasks(known) | _resources(known)
     shown["master/outstanding_offers"] = float(len(known.offers))
     return dict(sorted(shown.items()))
@@ -128,6 +153,8 @@ def _resources(known: State) -> dict[str, float]:
         shown[f"master/{name}_total"] = whole
         shown[f"master/{name}_used"] = part
         shown[f"master/{name}_percent"] = part / whole if whole else 0.0
+        # Nothing is oversubscribed here.
+        shown |= {f"master/{name}_revocable_{kind}": 0.0 for kind in ("percent", "total", "used")}
         if whole:
             prefix = f"allocator/mesos/resources/{name}"
             shown[f"{prefix}/total"] = whole

@@ -14,6 +14,7 @@ from pocket_mesos.http.messages import Request, Response, temporary_redirect, te
 from pocket_mesos.http.stream import EventStream
 from pocket_mesos.master import actions, events
 from pocket_mesos.master.core import Core
+from pocket_mesos.master.timing import Timing
 from pocket_mesos.protocol import codec
 from pocket_mesos.protocol.errors import PocketError
 from pocket_mesos.protocol.mesos import MasterInfo
@@ -43,6 +44,7 @@ class Runner:
         self._certain.set()
         self._deferred: list[events.Event] = []
         self._lost = asyncio.Event()
+        self.allocation_times = Timing()
 
     # --- election --------------------------------------------------------------------------
 
@@ -114,7 +116,11 @@ class Runner:
         """
         if self.core is None or self._lost.is_set():
             return None
-        return self._carry_out(self.core.handle(event, self.now))
+        began = time.perf_counter()
+        made = self.core.handle(event, self.now)
+        if _allocates(event):
+            self.allocation_times.add((time.perf_counter() - began) * 1000)
+        return self._carry_out(made)
 
     def open_stream(self, stream: EventStream) -> None:
         """Make a stream known under its id, so that the core's events reach it."""
@@ -170,3 +176,9 @@ class Runner:
 def leader_base(leader: MasterInfo) -> str:
     """Return ``//host:port`` of a master."""
     return f"//{leader.hostname}:{leader.port}"
+
+
+def _allocates(event: events.Event) -> bool:
+    return isinstance(event, events.AllocationDue) or (
+        isinstance(event, events.TimerFired) and isinstance(event.timer, events.AllocationTimer)
+    )

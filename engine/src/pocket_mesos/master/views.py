@@ -26,7 +26,7 @@ def state(
     log_dir: str | None,
 ) -> Json:
     """Show everything, as /state does."""
-    shown = build | master
+    shown = {"version": build["version"]} | build | master
     if cluster is not None:
         shown["cluster"] = cluster
     shown |= {
