@@ -17,6 +17,7 @@ from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.daemon import Daemon
 from pocket_mesos.agent.endpoints import Endpoints
 from pocket_mesos.agent.errors import RecoveryError
+from pocket_mesos.agent.operator_api import OperatorAPI
 from pocket_mesos.agent.paths import Paths
 from pocket_mesos.agent.settings import Settings
 from pocket_mesos.containerizer import isolators
@@ -188,7 +189,9 @@ async def _assemble(
     daemon = Daemon(agent, containerizer, collector, client, detector)
     daemon.register(router)
     shown = flags.printed() | {"launcher_dir": agent.settings.launcher_dir}
-    Endpoints(agent, containerizer, collector, shown, log_file, time.time()).register(router)
+    endpoints = Endpoints(agent, containerizer, collector, shown, log_file, time.time())
+    endpoints.register(router)
+    OperatorAPI(agent, endpoints, shown).register(router)
     return daemon
 
 

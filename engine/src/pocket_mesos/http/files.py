@@ -200,3 +200,16 @@ def group_name(gid: int) -> str:
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return str(gid)
+
+
+def file_info(path: str, found: os.stat_result) -> dict[str, Any]:
+    """Describe a file as LIST_FILES does."""
+    return {
+        "path": path,
+        "nlink": found.st_nlink,
+        "size": found.st_size,
+        "mtime": {"nanoseconds": int(found.st_mtime) * 1_000_000_000},
+        "mode": found.st_mode,
+        "uid": user_name(found.st_uid),
+        "gid": group_name(found.st_gid),
+    }
