@@ -1,0 +1,123 @@
+"""The endpoints below /files: what is shown, in Mesos' form, and nothing else."""
+
+import json
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from pocket_mesos.http.files import Files
+from pocket_mesos.http.messages import Request, Response
+from pocket_mesos.http.router import Router
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Path:
+    folder = tmp_path / "sandbox"
+    folder.mkdir()
+    (folder / "stdout").write_text("started\n")
+    (folder / "sub").mkdir()
+    (tmp_path / "secret").write_text("no")
+    (folder / "out").symlink_to(tmp_path / "secret")
+    return folder
+
+
+async def get(shown: Path, path: str, query: str = "") -> Response:
+    router = Router()
+    Files(lambda: {"/virtual/latest": str(shown), str(shown): str(shown)}).register(router)
+    answer = await router.handle(Request(method="GET", path=path, query_string=query))
+    assert isinstance(answer, Response)
+    return answer
+
+
+@pytest.mark.parametrize("ending", ["", ".json"])
+async def test_browse_lists_a_folder(shown: Path, ending: str) -> None:
+    """Sorted, under the name that was asked for."""
+    answer = await get(shown, f"/files/browse{ending}", "path=/virtual/latest")
+    entries = json.loads(answer.body)
+    assert [entry["path"] for entry in entries] == [
+        f"/virtual/latest/{name}" for name in ("out", "stdout", "sub")
+    ]
+    stdout = entries[1]
+    assert stdout["mode"] == "-rw-r--r--"
+    assert (stdout["size"], stdout["nlink"]) == (8, 1)
+    assert stdout["uid"] == pwd.getpwuid(os.geteuid()).pw_name
+    assert set(stdout) == {"gid", "mode", "mtime", "nlink", "path", "size", "uid"}
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("offset=0&length=200", {"data": "started\n", "offset": 0}),
+        ("offset=5&length=2", {"data": "ed", "offset": 5}),
+        ("offset=-1", {"data": "", "offset": 8}),
+        ("", {"data": "", "offset": 8}),
+        ("offset=100000&length=10", {"data": "", "offset": 100000}),
+    ],
+)
+async def test_read_gives_a_part(shown: Path, query: str, body: dict[str, object]) -> None:
+    """Without an offset, or with -1, only the size."""
+    answer = await get(shown, "/files/read", f"path=/virtual/latest/stdout&{query}")
+    assert json.loads(answer.body) == body
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "query", "status", "body"),
+    [
+        ("read", "", 400, "Expecting 'path=value' in query.\n"),
+        ("browse", "", 400, "Expecting 'path=value' in query.\n"),
+        ("download", "", 400, "Expecting 'path=value' in query.\n"),
+        ("read", "path=/nope", 404, ""),
+        ("read", "path=/virtual/latest&offset=0", 400, "Cannot read a directory.\n"),
+        ("download", "path=/virtual/latest", 400, "Cannot download a directory.\n"),
+        (
+            "read",
+            "path=/virtual/latest/../secret&offset=0",
+            400,
+            "'/virtual/latest/../secret' is inaccessible.\n",
+        ),
+        (
+            "download",
+            "path=/virtual/latest/out",
+            400,
+            "'/virtual/latest/out' is inaccessible.\n",
+        ),
+        (
+            "read",
+            "path=/virtual/latest/stdout&length=-5&offset=0",
+            400,
+            "Negative length provided: -5.\n",
+        ),
+        (
+            "read",
+            "path=/virtual/latest/stdout&offset=x",
+            400,
+            "Failed to parse offset: Failed to convert 'x' to number.\n",
+        ),
+    ],
+)
+async def test_refusals(shown: Path, endpoint: str, query: str, status: int, body: str) -> None:
+    """Mesos' sentences; nothing outside of what is shown, by dots or by links."""
+    answer = await get(shown, f"/files/{endpoint}", query)
+    assert (answer.status, answer.body.decode()) == (status, body)
+
+
+async def test_download_is_the_file_itself(shown: Path) -> None:
+    """With its name for the browser."""
+    answer = await get(shown, "/files/download", "path=/virtual/latest/stdout")
+    assert answer.body == b"started\n"
+    assert ("Content-Disposition", "attachment; filename=stdout") in answer.headers
+
+
+async def test_a_read_is_bounded(shown: Path) -> None:
+    """No single answer holds more than 16 pages."""
+    os.truncate(shown / "stdout", 10_000_000)
+    answer = await get(shown, "/files/read", "path=/virtual/latest/stdout&offset=0&length=-1")
+    assert len(json.loads(answer.body)["data"]) == 65536
+
+
+async def test_debug_tells_what_is_shown(shown: Path) -> None:
+    """Virtual names and real folders, for the operator; for JSONP as well."""
+    answer = await get(shown, "/files/debug", "jsonp=cb")
+    assert answer.body.startswith(b'cb({"')
