@@ -177,6 +177,15 @@ def test_a_result_that_did_not_arrive_puts_the_block_back():
     assert run(finished("block-0-try-1", intact=False)) == [Revive()]
 
 
+def test_the_news_that_a_task_finished_is_no_loss():
+    """The master's answer to a question lacks the receipt; the agent repeats the real update."""
+    run = Run(MB)
+    run.offers(offer(1))
+    answer = Update(task_id="block-0-try-1", state="TASK_FINISHED", reason="REASON_RECONCILIATION")
+    assert run(answer) == []
+    assert run(finished("block-0-try-1"))[-1] == Finish()
+
+
 def test_a_block_counts_once_however_often_it_is_reported():
     """Updates are repeated until they are acknowledged."""
     run = Run(2 * MB)

@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
         default=WAIT,
         help="patience with missing leaders and offers [%(default)s]",
     )
-    run.add_argument("--verbose", action="store_true", help="show what PyMesos logs")
+    run.add_argument("--verbose", action="store_true", help="show every event and decision")
     return top
 
 
@@ -142,6 +142,7 @@ def _map(
     """Run the job on the cluster and return its pairs, complete."""
     address = leader.Address(arguments.master)
     address.check()
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     level = logging.INFO if arguments.verbose else logging.CRITICAL
     for name in ("kazoo", "mapreduce"):
         logging.getLogger(name).setLevel(level)
@@ -151,8 +152,9 @@ def _map(
         tasks = settings.tasks(arguments.executor, arguments.user, local=leader.is_local(leading))
         from mapreduce import scheduler
 
-        # PyMesos has taken SIGINT, and set its own level of logging.
+        # PyMesos has taken SIGINT, and set up logging of its own.
         signal.signal(signal.SIGINT, _interrupt)
+        logging.getLogger("pymesos").handlers.clear()
         logging.getLogger("pymesos").setLevel(level)
         place = scheduler.Place(
             master=address,

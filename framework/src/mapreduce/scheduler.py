@@ -25,6 +25,8 @@ from mapreduce.progress import Progress
 from mapreduce.results import Store
 from mapreduce.server import Server
 
+log = logging.getLogger(__name__)
+
 TICK = 0.5
 """Seconds between looks at the time while nothing happens."""
 
@@ -129,7 +131,10 @@ class Run:
             kind, content = "tick", None
         now = time.monotonic()
         for event in self._events(kind, content):
-            for action in self.core.handle(event, now):
+            actions = self.core.handle(event, now)
+            if actions or not isinstance(event, events.Tick):
+                log.info("%s -> %s", event, actions)
+            for action in actions:
                 self._carry_out(action, now)
         self._look_after(now)
 
@@ -264,4 +269,4 @@ class Run:
         joining.start()
         joining.join(CLOSE_TIMEOUT)
         if joining.is_alive():
-            logging.getLogger(__name__).info("no master took the teardown")
+            log.info("no master took the teardown")

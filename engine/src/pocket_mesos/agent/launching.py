@@ -123,11 +123,12 @@ def checkpoint(agent: "Agent", framework: Framework) -> None:
 
 
 def update_framework(agent: "Agent", event: link.UpdateFramework) -> None:
-    """Take over a framework's new description."""
+    """Take over a framework's new description; it is connected, so pending updates go out now."""
     framework = agent.frameworks.get(_id(event.framework))
     if framework is not None and not framework.terminating:
         framework.info = event.framework
         checkpoint(agent, framework)
+        delivery.resume(agent)
 
 
 _Refusal = tuple[str, str]

@@ -193,12 +193,11 @@ def _change_info(
         offer = m.state.offers[offer_id]
         if offer.role not in roles:
             offers.rescind(m, offer)
-    changed = info != framework.info
     framework.info = info
     m.allocator.update_framework(framework.id, roles, suppressed, gpus=_gpus(info))
-    if changed:
-        for agent_id in _agents_of(framework):
-            m.tell(m.state.agents[agent_id], link.UpdateFramework(framework=info))
+    # Unchanged, too: agents then send again what this framework has not acknowledged.
+    for agent_id in _agents_of(framework):
+        m.tell(m.state.agents[agent_id], link.UpdateFramework(framework=info))
 
 
 def _greet(m: Master, framework: Framework) -> None:
