@@ -83,6 +83,10 @@ def test_tasks_run_on(restartable: tuple[Cluster, Daemon]) -> None:
         return any(kinds.count("SUBSCRIBED") == 2 for kinds in told)
 
     eventually(reregistered, "the executor's second subscription", pause=0.5)
+    environment = json.loads(scheduler.messages()[-1])["environment"]
+    assert environment["MESOS_CHECKPOINT"] == "1"
+    assert environment["MESOS_RECOVERY_TIMEOUT"] == cluster.agent.flags["recovery_timeout"]
+    assert "MESOS_SUBSCRIPTION_BACKOFF_MAX" in environment
     scheduler.kill("c-x")
     killed = from_executor("TASK_KILLED", "killed by the executor")
     assert killed.problems(scheduler.wait_status("c-x", "TASK_KILLED")) == []

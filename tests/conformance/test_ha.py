@@ -23,6 +23,7 @@ from .wire import JSON_HEADERS, Address, Response, request
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .pocket import Daemon
     from .scheduler import Json
 
 FOLLOWER = "ha/non_leader_responses.json"
@@ -53,11 +54,10 @@ class HighlyAvailable:
         found = [daemon.address for daemon in self.processes.masters]
         return [address for address in found if address != self.cluster.master]
 
-    def kill_leader(self) -> None:
-        """kill -9"""
-        for daemon in self.processes.masters:
-            if daemon.address == self.cluster.master:
-                daemon.kill()
+    def leader(self) -> Daemon:
+        """The process of the leader."""
+        found = (item for item in self.processes.masters if item.address == self.cluster.master)
+        return next(found)
 
     def close(self) -> None:
         """End everything."""
@@ -188,7 +188,8 @@ def test_leader_failover(highly_available: HighlyAvailable) -> None:
     for task_id in ("ha-task", "ha-own"):
         before.wait_status(task_id, "TASK_RUNNING")
     followers = highly_available.followers()
-    highly_available.kill_leader()
+    killed = highly_available.leader()
+    killed.kill()
     assert before.wait_ended() == "connection closed"
 
     after, refusals = resubscribe(followers, before.info_with_id())
@@ -216,6 +217,14 @@ def test_leader_failover(highly_available: HighlyAvailable) -> None:
     told = after.wait_status("ha-task", "TASK_KILLED")
     assert end.problems(told) == []
     assert cluster.teardown() == []
+
+    killed.start()
+    killed.wait_serving()
+    new_leader = f"//{cluster.master}"
+    redirected = eventually(
+        lambda: request(killed.address, "GET", "/redirect").header("Location"), "a redirection"
+    )
+    assert redirected == new_leader, "who comes back does not lead again"
 
 
 TASKS = ("ha-task", "ha-own")

@@ -75,6 +75,22 @@ def test_offer_without_multi_role(cluster: Cluster) -> None:
     scheduler.wait_status("solo", "TASK_FINISHED")
 
 
+@pytest.mark.transcript("scheduler/roles.json")
+def test_offers_to_several_roles(cluster: Cluster) -> None:
+    """A framework of several roles, one below the other, is offered resources for each in turn."""
+    roles = cluster.framework_info("two")["roles"]
+    roles = [*roles, f"{roles[0]}/web"]
+    scheduler = cluster.subscribe(roles=roles)
+    offered_to: set[str] = set()
+    while offered_to != set(roles):
+        offer = scheduler.offer()
+        (role,) = {item["allocation_info"]["role"] for item in offer["resources"]}
+        assert offer_problems(offer, role) == []
+        offered_to.add(role)
+        scheduler.decline(offer, 0)
+        assert len(scheduler.events) < 100, f"offers to {offered_to} only"
+
+
 @pytest.mark.transcript(LIFE)
 def test_decline_for_no_time(scheduler: Scheduler, offer: Json) -> None:
     """A decline with refuse_seconds 0 brings the same resources with the next allocation."""
