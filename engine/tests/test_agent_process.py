@@ -19,6 +19,8 @@ import pocket_mesos
 from pocket_mesos import libexec
 from pocket_mesos.protocol import link
 from pocket_mesos.protocol.mesos import (
+    CheckInfo,
+    CommandCheckInfo,
     CommandInfo,
     CommandURI,
     DurationInfo,
@@ -28,8 +30,13 @@ from pocket_mesos.protocol.mesos import (
     ExecutorInfo,
     ExecutorType,
     FrameworkID,
+    HealthCheck,
+    HTTPHealthCheck,
     KillPolicy,
+    TaskGroupInfo,
     TaskID,
+    TaskInfo,
+    TCPHealthCheck,
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.root]
@@ -327,6 +334,138 @@ async def test_a_memory_hog_dies_and_its_neighbour_lives(master: FakeMaster, age
     assert status.limitation is not None
     assert [one.scalar.value for one in status.limitation.resources if one.scalar] == [80.0]
     await master.update("neighbour", "TASK_FINISHED")
+
+
+def default_executor() -> ExecutorInfo:
+    return ExecutorInfo(
+        type=ExecutorType.DEFAULT,
+        executor_id=ExecutorID(value="de"),
+        framework_id=FrameworkID(value="m-f"),
+        resources=resources(),
+    )
+
+
+def run_group(master: FakeMaster, *tasks: TaskInfo) -> None:
+    info = framework(capabilities=PARTITION_AWARE)
+    group = TaskGroupInfo(tasks=list(tasks))
+    master.send(link.RunTaskGroup(framework=info, executor=default_executor(), task_group=group))
+
+
+async def test_a_task_group_runs_in_sandboxes_of_its_own(master: FakeMaster, agents: Start) -> None:
+    """Each task with the recorded environment, in a nested container; the executor leaves last."""
+    agent = agents()
+    await registered(master)
+    run_group(master, task("a", "env; touch here"), task("b", "sleep 0.5"))
+    finished = await master.update("a", "TASK_FINISHED")
+    await master.update("b", "TASK_FINISHED")
+    container = finished.container_status
+    assert container is not None
+    assert container.container_id is not None
+    assert container.container_id.parent is not None
+    assert finished.executor_id == ExecutorID(value="de")
+    parent = agent.sandbox("m-f", "de")
+    assert container.container_id.parent.value == parent.name
+    sandbox = parent / "containers" / container.container_id.value
+    assert (parent / "tasks" / "a").readlink() == sandbox
+    assert (sandbox / "here").exists()
+    lines = (sandbox / "stdout").read_text().splitlines()
+    assert dict(line.split("=", 1) for line in lines) == {
+        "MESOS_ALLOCATION_ROLE": "r",
+        "MESOS_CONTAINER_IP": "127.0.0.1",
+        "MESOS_SANDBOX": str(sandbox),
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PWD": str(sandbox),
+    }
+    running = next(s for s in master.statuses("b") if s.state.value == "TASK_RUNNING")
+    assert running.container_status is not None
+    assert running.container_status.executor_pid is not None
+    await master.until(lambda: [c for c in master.calls if isinstance(c, link.ExitedExecutor)])
+    assert not agent.processes()
+
+
+async def test_a_group_ends_with_the_first_that_fails(master: FakeMaster, agents: Start) -> None:
+    """The others are killed, also when one was killed by the framework."""
+    agents()
+    await registered(master)
+    run_group(master, task("a", "sleep 0.3; exit 1"), task("b", "sleep 100"))
+    await master.update("a", "TASK_FAILED")
+    await master.update("b", "TASK_KILLED")
+    await master.until(lambda: [c for c in master.calls if isinstance(c, link.ExitedExecutor)])
+    run_group(master, task("c", "sleep 100"), task("d", "sleep 100"))
+    await master.update("c", "TASK_RUNNING")
+    await master.update("d", "TASK_RUNNING")
+    master.send(link.KillTask(framework_id=framework().id, task_id=TaskID(value="c")))
+    await master.update("c", "TASK_KILLED")
+    await master.update("d", "TASK_KILLED")
+    assert "TASK_KILLING" in master.states("d")
+
+
+async def test_checks_tell_about_a_task_and_health_decides_over_it(
+    master: FakeMaster, agents: Start
+) -> None:
+    """States, reasons and fields as recorded."""
+    agents()
+    await registered(master)
+    quick = {"delay_seconds": 0.0, "interval_seconds": 0.2, "timeout_seconds": 2.0}
+    failing = HealthCheck(
+        type="COMMAND",
+        command=CommandInfo(value="exit 1"),
+        consecutive_failures=2,
+        grace_period_seconds=0.0,
+        **quick,
+    )
+    checked = CheckInfo(
+        type="COMMAND", command=CommandCheckInfo(command=CommandInfo(value="exit 5")), **quick
+    )
+    info = framework(capabilities=PARTITION_AWARE)
+    master.run(
+        info,
+        task("sick", "sleep 100", health_check=failing),
+        task("checked", "sleep 1", check=checked),
+    )
+    killed = await master.update("sick", "TASK_KILLED")
+    await master.update("checked", "TASK_FINISHED")
+    assert killed.healthy is False
+    reasons = [status.reason for status in master.statuses("sick")]
+    assert reasons.count("REASON_TASK_HEALTH_CHECK_STATUS_UPDATED") == 2
+    told = [status.check_status for status in master.statuses("checked")]
+    assert told == [
+        None,
+        {"type": "COMMAND", "command": {}},
+        {"type": "COMMAND", "command": {"exit_code": 5}},
+        {"type": "COMMAND", "command": {}},
+    ]
+
+
+@pytest.mark.parametrize("kind", ["HTTP", "TCP"])
+async def test_health_by_network(master: FakeMaster, agents: Start, kind: str) -> None:
+    """The fake master's own port answers: 404 is no health, a connection is."""
+    agents()
+    await registered(master)
+    check = HealthCheck(
+        type=kind,
+        http=HTTPHealthCheck(port=master.port, path="/nosuch") if kind == "HTTP" else None,
+        tcp=TCPHealthCheck(port=master.port) if kind == "TCP" else None,
+        delay_seconds=0.0,
+        interval_seconds=0.2,
+        consecutive_failures=1,
+        grace_period_seconds=0.0,
+    )
+    master.run(framework(), task("t", "sleep 1.5", health_check=check))
+    last = await master.update("t", "TASK_KILLED" if kind == "HTTP" else "TASK_FINISHED")
+    told = [s.healthy for s in master.statuses("t") if s.healthy is not None]
+    assert told[0] is (kind == "TCP"), last
+
+
+async def test_a_task_that_takes_too_long_fails(master: FakeMaster, agents: Start) -> None:
+    """max_completion_time, with its reason."""
+    agents()
+    await registered(master)
+    limit = DurationInfo(nanoseconds=500_000_000)
+    master.run(framework(), task("t", "sleep 100", max_completion_time=limit))
+    status = await master.update("t", "TASK_FAILED")
+    assert status.reason == "REASON_MAX_COMPLETION_TIME_REACHED"
+    assert status.message == "Command terminated with signal Terminated"
 
 
 async def test_pymesos_executor_runs_tasks_and_passes_messages(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pocket_mesos.executors.base import duration
-from pocket_mesos.executors.command import describe
+from pocket_mesos.executors.task import describe
 from pocket_mesos.executors.transport import Chunks, Records
 from pocket_mesos.flags.types import DURATION
 

@@ -105,6 +105,9 @@ def _container_status(
     )
     if given is None:
         return own
+    nested = given.container_id is not None and given.container_id.parent is not None
+    if nested and given.executor_pid is None:
+        return given
     return replace(
         given,
         container_id=given.container_id or own.container_id,

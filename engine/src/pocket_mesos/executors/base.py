@@ -85,6 +85,7 @@ class Executor:
         self.grace = duration(environment.get("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"))
         self.agent = Agent(environment["MESOS_AGENT_ENDPOINT"])
         self.framework_info: Message = {}
+        self.container_id = ""
         self.unacknowledged_tasks: dict[str, Message] = {}
         self.unacknowledged_updates: dict[str, Message] = {}
         self.exit_status: int | None = None
@@ -236,6 +237,7 @@ class Executor:
             log(f"Received {kind} event")
         if kind == "SUBSCRIBED":
             self.framework_info = event["subscribed"]["framework_info"]
+            self.container_id = event["subscribed"].get("container_id", {}).get("value", "")
             hostname = event["subscribed"]["agent_info"]["hostname"]
             log(f"Subscribed executor on {hostname}")
         elif kind == "ACKNOWLEDGED":
@@ -300,9 +302,19 @@ def argv(command: Message) -> tuple[str, list[str]]:
     return value, command.get("arguments") or [value]
 
 
-def new_uuid() -> str:
-    """Return a random UUID (version 4) in base64, as updates carry it."""
+def _random_uuid() -> bytes:
     raw = bytearray(os.urandom(16))
     raw[6] = raw[6] & 0x0F | 0x40
     raw[8] = raw[8] & 0x3F | 0x80
-    return binascii.b2a_base64(raw, newline=False).decode()
+    return bytes(raw)
+
+
+def new_uuid() -> str:
+    """Return a random UUID (version 4) in base64, as updates carry it."""
+    return binascii.b2a_base64(_random_uuid(), newline=False).decode()
+
+
+def new_container_id() -> str:
+    """Return a random UUID (version 4) as text."""
+    text = _random_uuid().hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

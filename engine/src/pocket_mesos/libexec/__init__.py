@@ -11,6 +11,7 @@ import pocket_mesos
 
 PROGRAMS = {
     "mesos-executor": "pocket_mesos.executors.command",
+    "mesos-default-executor": "pocket_mesos.executors.default",
     "mesos-fetcher": "pocket_mesos.containerizer.fetcher",
 }
 """Program and the module whose ``main`` it runs."""
