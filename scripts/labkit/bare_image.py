@@ -40,7 +40,7 @@ def ensure() -> str:
         with cache.only_one("bare-image"):
             if not engine.image_exists(image):
                 _build(image)
-                engine.remove_images(NAME, keep=image)
+                engine.forget_old_images(NAME)
     return image
 
 

@@ -54,12 +54,10 @@ def image_exists(image: str) -> bool:
     return False
 
 
-def remove_images(name: str, keep: str | None = None) -> None:
-    """Remove the images of that name that no container uses, except one."""
-    for image in run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", name).splitlines():
-        if image != keep:
-            with suppress(CommandError):
-                run("docker", "rmi", image)
+def forget_old_images(name: str) -> None:
+    """Remove images of that name which no container uses and a day's work has passed by."""
+    filters = ("--filter", f"label=mesos-lab.image={name}", "--filter", "until=24h")
+    run("docker", "image", "prune", "--all", "--force", *filters)
 
 
 def is_local() -> bool:

@@ -36,7 +36,7 @@ def ensure() -> str:
         with cache.only_one("lab-image"):
             if not engine.image_exists(image):
                 _build(image)
-                engine.remove_images(NAME, keep=image)
+                engine.forget_old_images(NAME)
     return image
 
 
