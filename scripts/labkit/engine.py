@@ -1,6 +1,7 @@
 """The Docker engine, through its command line client, which knows contexts and remote engines."""
 
 import io
+import signal
 import subprocess
 import sys
 import tarfile
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from labkit import digest
+from labkit.paths import ROOT
 
 NODE_OPTIONS = (
     *("--cgroupns", "private", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined"),
@@ -117,7 +119,9 @@ def container(
 ) -> Iterator[Container]:
     """Run a container of an image for as long as the block lasts."""
     name = f"mesos-lab-build-{uuid.uuid4().hex[:8]}"
-    labels = ("--label", "mesos-lab.build=true")
+    # A polite kill unwinds as an error does, so that the container goes.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    labels = ("--label", "mesos-lab.build=true", "--label", f"mesos-lab.root={ROOT}")
     run("docker", "run", "--detach", "--name", name, *labels, *options, image, *command)
     try:
         yield Container(name)
