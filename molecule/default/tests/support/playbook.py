@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[4]
 SCENARIO = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", Path(__file__).parents[2]))
 PROGRAMS = Path(sys.executable).parent
 """Ansible's commands lie beside the interpreter that runs the tests."""
-TIMEOUT = 300
-"""Seconds that a playbook may take; a converge that has little to do needs about 40."""
+TIMEOUT = 600
+"""Seconds that a playbook may take; a converge that has little to do needs about 40 on an idle machine."""
 
 
 @functools.cache
