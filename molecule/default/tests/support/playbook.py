@@ -18,7 +18,7 @@ SCENARIO = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", Path(__file__).par
 PROGRAMS = Path(sys.executable).parent
 """Ansible's commands lie beside the interpreter that runs the tests."""
 TIMEOUT = 600
-"""Seconds that a playbook may take; a converge that has little to do needs about 40 on an idle machine."""
+"""Seconds that a playbook may take; an idle machine needs about 40 when there is little to do."""
 
 
 @functools.cache
