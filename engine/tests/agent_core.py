@@ -21,6 +21,7 @@ from pocket_mesos.protocol.mesos import (
     TaskStatus,
     TaskStatusSource,
 )
+from pocket_mesos.resources import Resources
 
 NOW = 1_000_000.0
 LEADER = master_info(id_="m", ip="127.0.0.1", port=5050, hostname="localhost")
@@ -69,6 +70,8 @@ class Core:
                 assert len(ids) == len(set(ids))
                 assert all(not task.terminal for task in executor.live_tasks)
                 assert all(task.terminal for task in executor.terminated.values())
+                sums = [Resources.of(task.info.resources) for task in executor.live_tasks]
+                assert executor.resources == sum(sums, Resources.of(executor.info.resources))
                 over = executor.state is ExecutorState.TERMINATED
                 assert over == (executor.container_id not in self.agent.containers)
                 for group in executor.queued_groups:

@@ -154,9 +154,7 @@ def apply(agent: "Agent", executor: Executor, task: Task, status: TaskStatus) ->
     if not is_terminal(status):
         return
     agent.counters[f"tasks_{status.state.value.removeprefix('TASK_').lower()}"] += 1
-    executor.queued.pop(task.id, None)
-    executor.launched.pop(task.id, None)
-    executor.terminated[task.id] = task
+    executor.give_back(task)
     if executor.container_id in agent.containers:
         agent.emit(
             actions.UpdateContainer(container_id=executor.container_id, limits=executor.limits)

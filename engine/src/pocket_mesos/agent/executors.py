@@ -25,6 +25,7 @@ from pocket_mesos.protocol.mesos import (
     TaskState,
     ValueType,
 )
+from pocket_mesos.resources import Resources
 
 if TYPE_CHECKING:
     from pocket_mesos.agent.core import Agent
@@ -315,8 +316,9 @@ def _fail(
 
 def remove_if_done(agent: "Agent", executor: Executor) -> None:
     """File an executor away that has ended and of which the framework knows all."""
-    over = executor.framework.terminating or not (executor.live_tasks or executor.terminated)
-    if executor.state is ExecutorState.TERMINATED and over:
+    if executor.state is not ExecutorState.TERMINATED:
+        return
+    if executor.framework.terminating or not (executor.live_tasks or executor.terminated):
         _remove(agent, executor)
         remove_framework_if_done(agent, executor.framework)
 
@@ -327,6 +329,7 @@ def _remove(agent: "Agent", executor: Executor) -> None:
     for tasks in (executor.terminated, executor.launched, executor.queued):
         executor.completed.extend(tasks.values())
         tasks.clear()
+    executor.resources = Resources.of(executor.info.resources)
     if executor.run is not None:
         agent.emit(actions.WriteFile(path=executor.run.sentinel, data=b""))
         agent.emit(actions.CollectGarbage(path=executor.run.meta))

@@ -88,7 +88,7 @@ def _run(
     if executor is None:
         executor = _executor(agent, framework, info, command)
     for task in tasks:
-        executor.queued[task.task_id.value] = Task(info=task)
+        executor.take(Task(info=task))
         if executor.run is not None:
             path = executor.run.task_info(task.task_id.value)
             agent.emit(actions.WriteFile(path=path, data=codec.encode(task)))

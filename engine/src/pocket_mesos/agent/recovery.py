@@ -260,7 +260,8 @@ def _restore_run(agent: Agent, run: RecoveredRun) -> None:
 def _restore_task(agent: Agent, executor: Executor, found: RecoveredTask) -> None:
     """File a task where it belongs, with the updates that are still to be delivered."""
     task = Task(info=found.info)
-    executor.launched[task.id] = task
+    executor.take(task)
+    executor.launched[task.id] = executor.queued.pop(task.id)
     assert executor.run is not None
     stream = agent.streams.open(
         executor.framework.id,
@@ -270,11 +271,11 @@ def _restore_task(agent: Agent, executor: Executor, found: RecoveredTask) -> Non
     )
     for status in replayed(stream, found.records):
         delivery.record(task, status)
-    if stream.head is None and task.terminal:
-        agent.streams.close(stream)
-        executor.completed.append(executor.launched.pop(task.id))
-    elif task.terminal:
-        executor.terminated[task.id] = executor.launched.pop(task.id)
+    if task.terminal:
+        executor.give_back(task)
+        if stream.head is None:
+            agent.streams.close(stream)
+            executor.completed.append(executor.terminated.pop(task.id))
     elif stream.head is None and not stream.received:
         agent.streams.close(stream)
 

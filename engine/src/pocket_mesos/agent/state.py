@@ -116,6 +116,11 @@ class Executor:
     pending: PendingTermination | None = None
     history: list[str] = field(default_factory=list)
     """States it went through, for the message of an illegal transition."""
+    resources: Resources = EMPTY
+    """What it is allotted: itself and its live tasks; kept as a sum, since tasks may be many."""
+
+    def __post_init__(self) -> None:
+        self.resources = Resources.of(self.info.resources)
 
     @property
     def id(self) -> str:
@@ -140,13 +145,17 @@ class Executor:
         """Tasks that have not ended, in the order they came."""
         return [*self.queued.values(), *self.launched.values()]
 
-    @property
-    def resources(self) -> Resources:
-        """What it is allotted: itself and its live tasks."""
-        total = Resources.of(self.info.resources)
-        for task in self.live_tasks:
-            total += Resources.of(task.info.resources)
-        return total
+    def take(self, task: Task) -> None:
+        """Queue a new task; the container may use its resources from now on."""
+        self.queued[task.id] = task
+        self.resources += Resources.of(task.info.resources)
+
+    def give_back(self, task: Task) -> None:
+        """Move a task that has ended to ``terminated``; its resources are free."""
+        self.queued.pop(task.id, None)
+        self.launched.pop(task.id, None)
+        self.terminated[task.id] = task
+        self.resources -= Resources.of(task.info.resources)
 
     @property
     def limits(self) -> Limits:
