@@ -63,6 +63,8 @@ def _json(file: TextIO, rows: Sequence[Row]) -> None:
 
 
 def _plain(value: Any) -> str:
+    if type(value) is int:  # the usual case, much faster than JSON's way to the same text
+        return str(value)
     return value if isinstance(value, str) else json.dumps(value)
 
 
