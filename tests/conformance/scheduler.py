@@ -187,6 +187,18 @@ class Scheduler:
 
         return dict(self.wait(wanted, f"{state} of '{task_id}'", **options)["status"])
 
+    def wait_answer(self, task_id: str, *, since: int = 0) -> Json:
+        """Wait for what the master answers about this task, not the agent's own statuses."""
+
+        def wanted(event: Event) -> bool:
+            status = event["status"] if event.kind == "UPDATE" else {}
+            return bool(
+                status.get("reason") == "REASON_RECONCILIATION"
+                and status["task_id"]["value"] == task_id
+            )
+
+        return dict(self.wait(wanted, f"answer about '{task_id}'", since=since)["status"])
+
     def statuses(self, task_id: str) -> list[Json]:
         """Return the task's statuses so far, in order."""
         updates = [event["status"] for event in list(self.events) if event.kind == "UPDATE"]

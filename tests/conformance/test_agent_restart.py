@@ -63,17 +63,18 @@ def test_tasks_run_on(restartable: tuple[Cluster, Daemon]) -> None:
         scheduler.wait_status(task_id, "TASK_RUNNING")
     held = scheduler.offer()
     agent.kill()
-    assert scheduler.wait_kind("RESCIND")["offer_id"] == held["id"]
+    scheduler.wait(
+        lambda event: event.kind == "RESCIND" and event["offer_id"] == held["id"],
+        "RESCIND of the offer that was held",
+    )
     agent.start()
     agent.wait_serving()
     back = scheduler.offer()
     assert back["agent_id"]["value"] == agent_id
     assert back["executor_ids"] == [{"value": "x-ckpt"}]
-    seen = len(scheduler.events)
     scheduler.reconcile()
     for task_id in ("c-cmd", "c-x"):
-        status = scheduler.wait_status(task_id, "TASK_RUNNING", since=seen)
-        assert LATEST.problems(status) == []
+        assert LATEST.problems(scheduler.wait_answer(task_id)) == []
 
     def reregistered() -> bool:
         """Ask until the executor, which retries by itself, has subscribed again."""

@@ -60,7 +60,7 @@ def test_resubscription(cluster: Cluster, lasting: Scheduler) -> None:
     assert back.framework_id == lasting.framework_id
     assert back.stream_id != lasting.stream_id
     back.reconcile()
-    assert LATEST.problems(back.wait_status("keep", "TASK_RUNNING")) == []
+    assert LATEST.problems(back.wait_answer("keep")) == []
     seen = cluster.framework(back.framework_id) or {}
     assert (seen["active"], seen["connected"]) == (True, True)
     assert seen["reregistered_time"] > seen["registered_time"]
@@ -79,7 +79,7 @@ def test_replacement(cluster: Cluster, lasting: Scheduler) -> None:
     stale = refused(400, STALE.format(lasting.stream_id))
     assert stale.problems(answer, {"FRAMEWORK": lasting.framework_id}) == []
     second.reconcile()
-    assert LATEST.problems(second.wait_status("keep", "TASK_RUNNING")) == []
+    assert LATEST.problems(second.wait_answer("keep")) == []
 
 
 @pytest.mark.transcript(RECORDING)

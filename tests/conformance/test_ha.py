@@ -209,7 +209,7 @@ def test_leader_failover(highly_available: HighlyAvailable) -> None:
     known = [{"task_id": {"value": name}, "agent_id": {"value": agent_id}} for name in TASKS]
     after.reconcile(*known)
     for task_id in TASKS:
-        assert LATEST.problems(after.wait_status(task_id, "TASK_RUNNING")) == []
+        assert LATEST.problems(after.wait_answer(task_id)) == []
     after.send(agent_id, "ha-executor", b"still there")
     assert after.wait_kind("MESSAGE")["executor_id"]["value"] == "ha-executor"
     after.kill("ha-task")

@@ -8,11 +8,11 @@ import pytest
 
 from . import transcripts
 from .expect import Status, from_executor, reconciled
-from .scheduler import Scheduler, command_task
+from .scheduler import command_task
 
 if TYPE_CHECKING:
     from .cluster import Cluster
-    from .scheduler import Json
+    from .scheduler import Json, Scheduler
 
 RECORDING = "scheduler/acknowledge_and_reconcile.json"
 LATEST = reconciled("TASK_RUNNING", "Latest task state")
@@ -26,20 +26,6 @@ def question(task_id: str, agent_id: str | None = None) -> Json:
     """Describe a task that is asked about."""
     ids = {"task_id": {"value": task_id}}
     return ids if agent_id is None else {**ids, "agent_id": {"value": agent_id}}
-
-
-def answer_to(scheduler: Scheduler, task_id: str, since: int) -> Json:
-    """Wait for the next status of this task that the master made up."""
-
-    def reconciles(event: object) -> bool:
-        body = getattr(event, "body", {})
-        status = body.get("update", {}).get("status", {})
-        return bool(
-            status.get("reason") == "REASON_RECONCILIATION"
-            and status["task_id"]["value"] == task_id
-        )
-
-    return dict(scheduler.wait(reconciles, f"answer about {task_id}", since=since)["status"])
 
 
 @pytest.fixture
@@ -61,16 +47,16 @@ def test_explicit(cluster: Cluster, running: Scheduler) -> None:
         question("ghost2"),
         question("ghost3", "ghost-agent"),
     )
-    r1 = answer_to(running, "r1", seen)
+    r1 = running.wait_answer("r1", since=seen)
     assert LATEST.problems(r1) == []
     told = running.wait_status("r1", "TASK_RUNNING")
     assert r1["container_status"] == told["container_status"]
     assert r1["agent_id"]["value"] == agent_id
-    assert GONE.problems(answer_to(running, "ghost1", seen)) == []
-    ghost2 = answer_to(running, "ghost2", seen)
+    assert GONE.problems(running.wait_answer("ghost1", since=seen)) == []
+    ghost2 = running.wait_answer("ghost2", since=seen)
     assert UNKNOWN.problems(ghost2) == []
     assert "agent_id" not in ghost2
-    ghost3 = answer_to(running, "ghost3", seen)
+    ghost3 = running.wait_answer("ghost3", since=seen)
     assert UNKNOWN.problems(ghost3) == []
     assert ghost3["agent_id"]["value"] == "ghost-agent"
 
@@ -85,9 +71,9 @@ def test_implicit(running: Scheduler) -> None:
     running.wait_status("r2", "TASK_RUNNING")
     seen = len(running.events)
     running.reconcile()
-    assert LATEST.problems(answer_to(running, "r2", seen)) == []
+    assert LATEST.problems(running.wait_answer("r2", since=seen)) == []
     running.reconcile(question("ghost2"))  # its answer comes after all of the first question's
-    answer_to(running, "ghost2", seen)
+    running.wait_answer("ghost2", since=seen)
     asked = [event["status"] for event in running.events[seen:] if event.kind == "UPDATE"]
     assert {status["task_id"]["value"] for status in asked} == {"r2", "ghost2"}
 
@@ -99,7 +85,7 @@ def test_finished_task(cluster: Cluster, running: Scheduler) -> None:
     running.wait_status("r1", "TASK_KILLED")
     seen = len(running.events)
     running.reconcile(question("r1", cluster.agent.agent_id))
-    assert GONE.problems(answer_to(running, "r1", seen)) == []
+    assert GONE.problems(running.wait_answer("r1", since=seen)) == []
 
 
 @pytest.mark.transcript(RECORDING)
@@ -108,8 +94,8 @@ def test_not_partition_aware(cluster: Cluster) -> None:
     scheduler = cluster.subscribe(capabilities=("MULTI_ROLE",))
     scheduler.wait_kind("SUBSCRIBED")
     scheduler.reconcile(question("ghost1", cluster.agent.agent_id), question("ghost2"))
-    assert LOST_ON_AGENT.problems(answer_to(scheduler, "ghost1", 0)) == []
-    assert LOST.problems(answer_to(scheduler, "ghost2", 0)) == []
+    assert LOST_ON_AGENT.problems(scheduler.wait_answer("ghost1")) == []
+    assert LOST.problems(scheduler.wait_answer("ghost2")) == []
 
 
 @transcripts.recorded
