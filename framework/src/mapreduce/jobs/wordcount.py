@@ -40,12 +40,6 @@ class WordCount(Job[bytes, int]):
         """Add two counts."""
         return left + right
 
-    def merge(self, into: dict[bytes, int], more: Mapping[bytes, int]) -> None:
-        """Add counts, without a call for each word."""
-        known = into.get
-        for word, count in more.items():
-            into[word] = known(word, 0) + count
-
     def order(self, row: tuple[str, Any]) -> Any:
         """Sort by count, highest first, then by word."""
         return -row[1], row[0]
