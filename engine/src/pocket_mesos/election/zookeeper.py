@@ -27,6 +27,10 @@ from pocket_mesos.protocol.mesos import MasterInfo
 
 LABEL = "json.info_"
 _RETRY_SECONDS = 1.0
+_MIN_ATTEMPTS = 3
+"""Servers to try within one session's time. kazoo waits for a server's answer for the session's
+time divided by the number of servers: a single one that is just starting and accepts without
+answering would otherwise cost the whole session."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +60,7 @@ class ZooKeeperSession:
         self._expiry: asyncio.TimerHandle | None = None
         self._stopped = False
         self.client = KazooClient(
-            hosts=address.servers,
+            hosts=_at_least(_MIN_ATTEMPTS, address.servers),
             timeout=timeout,
             connection_retry=KazooRetry(max_tries=-1, delay=0.1, backoff=2, max_delay=1.0),
             auth_data=[("digest", ":".join(address.credentials))] if address.credentials else None,
@@ -247,6 +251,12 @@ class ZooKeeperDetector:
         except ProtocolError as error:
             _log.error("Leader's znode %s is unreadable: %s", candidates[0], error)
             return None
+
+
+def _at_least(count: int, servers: str) -> str:
+    """Name servers repeatedly until there are ``count`` of them."""
+    named = servers.split(",")
+    return ",".join(named * -(-count // len(named)))
 
 
 def _sequence(name: str) -> int:
