@@ -479,6 +479,20 @@ def test_all_of_an_executor_is_known_before_it_is_forgotten() -> None:
     assert len(core.agent.streams) == 0
 
 
+def test_a_framework_that_comes_again_is_the_same() -> None:
+    """What it completed here before stays with it, and it is listed once."""
+    core = Core()
+    core.run(task("a", "true"))
+    core.subscribe("a")
+    core.update("a", "a", TaskState.TASK_FINISHED)
+    core.acknowledge("a", UUID1)
+    ended(core, "a")
+    assert not core.agent.frameworks
+    core.run(task("b", "true"))
+    assert not core.agent.completed_frameworks
+    assert [one.id for one in core.agent.frameworks["m-f"].completed] == ["a"]
+
+
 def test_a_framework_that_is_shut_down_leaves_nothing() -> None:
     """Its updates interest nobody; its executors end, then it is gone."""
     core = Core()

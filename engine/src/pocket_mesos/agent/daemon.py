@@ -7,7 +7,7 @@ actions out in order before anything else happens.
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ class Daemon:
                 self._write(action)
             case actions.LaunchContainer():
                 self._collector.keep(str(action.config.directory))
-                self._spawn(self._launch(action))
+                self._launch(action)
             case actions.UpdateContainer():
                 self._containerizer.update(action.container_id, action.limits)
             case actions.DestroyContainer():
@@ -194,19 +194,23 @@ class Daemon:
 
     # --- containers --------------------------------------------------------------------------
 
-    async def _launch(self, action: actions.LaunchContainer) -> None:
+    def _launch(self, action: actions.LaunchContainer) -> None:
         def forked(container_id: str, process: ProcessId) -> None:
             if action.pid_path is not None:
                 data = f"{process.pid} {process.start_time}".encode()
                 disk.write(Path(action.pid_path), data)
             self.handle(events.ContainerLaunched(container_id=container_id, pid=process.pid))
 
+        launching = self._containerizer.launch(action.config, forked)
+        self._spawn(self._await_launch(action.config.container_id, launching))
+
+    async def _await_launch(self, container_id: str, launching: Awaitable[int]) -> None:
         try:
-            await self._containerizer.launch(action.config, forked)
+            await launching
         except LaunchError as error:
             self.handle(
                 events.ContainerLaunchFailed(
-                    container_id=action.config.container_id,
+                    container_id=container_id,
                     message=str(error),
                     dropped=isinstance(error, SandboxError),
                 )

@@ -111,6 +111,10 @@ def _framework(agent: "Agent", info: FrameworkInfo) -> Framework:
             completed=deque(maxlen=agent.settings.max_completed_executors_per_framework),
         )
         agent.frameworks[framework.id] = framework
+        for old in [one for one in agent.completed_frameworks if one.id == framework.id]:
+            # It had nothing left here and comes again: it is still the same framework.
+            agent.completed_frameworks.remove(old)
+            framework.completed.extend(old.completed)
         checkpoint(agent, framework)
     return framework
 

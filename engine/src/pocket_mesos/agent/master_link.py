@@ -31,6 +31,7 @@ class MasterLink:
         self._client = client
         self._notify = notify
         self._task: asyncio.Task[None] | None = None
+        self._stream: Subscription | None = None
         self._calls: asyncio.Queue[link.Call] = asyncio.Queue()
 
     def connect(self, leader: MasterInfo, call: link.Register | link.Reregister) -> None:
@@ -45,6 +46,7 @@ class MasterLink:
 
     def disconnect(self) -> None:
         """Drop the stream; nothing more is told about it."""
+        self._stream = None
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -75,6 +77,7 @@ class MasterLink:
 
     async def _serve(self, url: str, stream: Subscription, calls: asyncio.Queue[link.Call]) -> str:
         """Receive and send until one of both fails; return why."""
+        self._stream = stream
         receiving = asyncio.ensure_future(self._receive(stream))
         sending = asyncio.ensure_future(self._send_all(url, stream.stream_id or "", calls))
         try:
@@ -88,6 +91,8 @@ class MasterLink:
     async def _receive(self, stream: Subscription) -> str:
         try:
             async for record in stream.records():
+                if stream is not self._stream:
+                    break  # disconnected by what a record before this one brought about
                 self._notify(events.FromMaster(event=_decoder.decode(record)))
         except (UnreachableError, ProtocolError, msgspec.DecodeError) as error:
             return str(error)

@@ -6,7 +6,7 @@ import json
 import logging
 import subprocess
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pocket_mesos.containerizer import fork, process, sandbox
@@ -47,7 +47,8 @@ class _Container:
     limitation: Limitation | None = None
     status: int | None = None
     destroying: asyncio.Task[None] | None = None
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    doomed: bool = False
+    """Whether it was destroyed before it had a process."""
 
 
 class Containerizer:
@@ -75,8 +76,10 @@ class Containerizer:
 
     # --- life of a container ---------------------------------------------------------------
 
-    async def launch(self, config: ContainerConfig, on_forked: OnForked) -> int:
-        """Start a container and return its pid.
+    def launch(self, config: ContainerConfig, on_forked: OnForked) -> Coroutine[None, None, int]:
+        """Start a container; the result, when awaited, is its pid.
+
+        The container exists from the call on: it can be destroyed before it is awaited.
 
         Args:
             config: what to start, in a sandbox that is made here.
@@ -87,16 +90,22 @@ class Containerizer:
             SandboxError: no sandbox.
             LaunchError: something else failed; nothing is left of the container.
         """
-        sandbox.create(config.directory, config.user)
         container = _Container(config.limits)
         self._containers[config.container_id] = container
+        return self._launch(config, container, on_forked)
+
+    async def _launch(
+        self, config: ContainerConfig, container: _Container, on_forked: OnForked
+    ) -> int:
         try:
+            sandbox.create(config.directory, config.user)
             await self._fetch(config, container)
+            if container.doomed:
+                raise LaunchError("Container destroyed during launch")
             self._start(config, container, on_forked)
-        except ContainerizerError as error:
+        except (ContainerizerError, OSError) as error:
             await self._cleanup(config.container_id, None)
             del self._containers[config.container_id]
-            container.ended.set()
             if isinstance(error, LaunchError):
                 raise
             raise LaunchError(f"Failed to launch container: {error}") from error
@@ -143,6 +152,7 @@ class Containerizer:
         container = self._containers.get(container_id)
         if container is None:
             return
+        container.doomed = True
         if container.fetching is not None:
             with contextlib.suppress(ProcessLookupError):
                 container.fetching.kill()
@@ -165,7 +175,6 @@ class Containerizer:
             found = container.gated.status()
             container.status = container.status if container.status is not None else found
         del self._containers[container_id]
-        container.ended.set()
         self._on_termination(
             container_id, Termination(status=container.status, limitation=container.limitation)
         )
@@ -264,7 +273,7 @@ class Containerizer:
     # --- fetcher ---------------------------------------------------------------------------
 
     async def _fetch(self, config: ContainerConfig, container: _Container) -> None:
-        if not config.uris:
+        if not config.uris or container.doomed:
             return
         container.fetching = self._start_fetcher(config)
         await process.wait_exit(process.own_child(container.fetching.pid))

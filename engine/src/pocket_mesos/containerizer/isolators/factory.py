@@ -1,7 +1,7 @@
 """From the names in the flag ``isolation`` to isolators, and from ``launcher`` to a launcher."""
 
 import os
-from collections.abc import Callable  # noqa: TC003 (as elsewhere)
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
