@@ -1,9 +1,11 @@
 """The command, as a process of its own: bad input ends it within seconds, with a clear message."""
 
+import http.server
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -87,6 +89,57 @@ def test_no_zookeeper_at_the_address(text, nobody):
     """ZooKeeper gets some seconds, no more."""
     done = mapreduce("run", "wordcount", text, "--master", f"zk://{nobody}/mesos")
     refused(done, f"No ZooKeeper answers at {nobody}", 1)
+
+
+class Refusing(http.server.BaseHTTPRequestHandler):
+    """A leading master that takes no framework: by status, or by an ERROR event."""
+
+    protocol_version = "HTTP/1.1"
+    event = b""
+
+    def do_GET(self):
+        port = self.server.server_address[1]
+        self.send_response(307 if self.path == "/redirect" else 200)
+        self.send_header("Location", f"//127.0.0.1:{port}")
+        body = b'{"version": "1.12.0"}'
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.event:
+            self.send_response(403)
+            self.send_header("Content-Length", "11")
+            self.end_headers()
+            self.wfile.write(b"not allowed")
+            return
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        record = b"%d\n%s" % (len(self.event), self.event)
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(record), record))
+        self.close_connection = True
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        (b"", "ended: RuntimeError: Failed with HTTP 403: b'not allowed'"),
+        (b'{"type":"ERROR","error":{"message":"role gone"}}', "ended the framework: role gone"),
+    ],
+)
+def test_a_master_that_refuses_the_framework(text, event, message):
+    """PyMesos ends its thread, or goes on for ever; the command says what the master said."""
+    handler = type("Handler", (Refusing,), {"event": event})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        address = f"127.0.0.1:{server.server_address[1]}"
+        refused(mapreduce("run", "wordcount", text, "--master", address), message, 1)
+        server.shutdown()
 
 
 def test_wrong_usage_is_two_like_everywhere(nobody):

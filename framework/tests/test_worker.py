@@ -119,3 +119,15 @@ def test_a_connection_that_breaks_once_costs_nothing(scheduler, monkeypatch):
     outcome = worker.run(WordCount(), scheduler.url, "b0-1", task(scheduler, [1, 0, 22]))
     assert counts(scheduler, outcome)[b"the"] == 1
     assert len(slept) == 1
+
+
+def test_a_scheduler_without_room_for_results_says_so(scheduler, monkeypatch):
+    """A full disk there must not look like a network's fault."""
+    monkeypatch.setattr(worker.time, "sleep", lambda seconds: None)
+
+    def put(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(scheduler.store, "put", put)
+    outcome = worker.run(WordCount(), scheduler.url, "b0-1", task(scheduler, [1, 0, 22]))
+    assert "HTTP 507 Insufficient Storage: No space left on device" in outcome.error

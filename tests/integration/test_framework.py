@@ -138,7 +138,7 @@ def await_running(address: Address) -> None:
 def test_mesos_local_counts_exactly(book, tmp_path):
     """Without root's help, ZooKeeper or containers: one process with agents, and the command."""
     port = free_port()
-    flags = {"ip": "127.0.0.1", "port": port, "work_dir": tmp_path / "work", "num_agents": 2}
+    flags = {"ip": "127.0.0.1", "port": port, "work_dir": tmp_path / "work", "num_slaves": 2}
     local = subprocess.Popen(
         [daemon_path("mesos-local"), *(f"--{key}={value}" for key, value in flags.items())],
         stdout=subprocess.DEVNULL,
@@ -242,6 +242,28 @@ def test_a_job_that_fails_says_where(master, book, tmp_path):
     assert str(book) in said
     assert "job.py:4" in said
     assert not counts.exists()
+
+
+def test_a_job_that_fails_on_the_client_says_so(master, book, tmp_path):
+    """The last step runs there; it is reported like the others."""
+    (tmp_path / "bad.py").write_text(
+        "from mapreduce.jobs.wordcount import WordCount\n"
+        "class Bad(WordCount):\n    def reduce(self, key, value):\n        return key.nonsense\n"
+    )
+    counts = tmp_path / "counts.tsv"
+    job = f"{tmp_path}/bad.py:Bad"
+    status, said = Command(job, book, "--master", master.address, "--output", counts).done(30)
+    assert status == 1
+    assert said.startswith("mapreduce: The job failed reducing: AttributeError: ")
+    assert not counts.exists()
+
+
+def test_a_reader_that_leaves_early_is_no_error_of_ours(master, book):
+    """As in `mapreduce run ... | head -1`."""
+    command = Command("wordcount", book, "--master", master.address, "--top", "5000")
+    command.process.stdout.close()
+    assert command.process.wait(60) == 128 + signal.SIGPIPE
+    assert command.process.stderr.read() == ""
 
 
 def test_an_executor_that_agents_lack_is_named_with_its_error(master, book):

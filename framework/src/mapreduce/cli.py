@@ -7,6 +7,7 @@ import argparse
 import heapq
 import io
 import logging
+import os
 import signal
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import Any
 
 from mapreduce import inputs, leader, output, progress, settings
 from mapreduce.errors import MapReduceError, UsageError
-from mapreduce.job import BUILTIN, Job, load
+from mapreduce.job import BUILTIN, Job, failures, load
 
 FAILED, BAD_INPUT = 1, 2
 """Exit statuses besides 0, which only a complete result has, and 128 + a signal's number."""
@@ -108,6 +109,12 @@ def main() -> None:
     except MapReduceError as error:
         print(f"mapreduce: {error}", file=sys.stderr)
         status = FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
+        status = 128 + signal.SIGPIPE
+    except OSError as error:
+        print(f"mapreduce: {error}", file=sys.stderr)
+        status = FAILED
     sys.exit(status)
 
 
@@ -169,14 +176,17 @@ def _map(
 
 
 def _present(arguments: argparse.Namespace, job: Job[Any, Any], pairs: dict[Any, Any]) -> None:
-    rows = [job.reduce(key, value) for key, value in pairs.items()]
-    if arguments.output is not None:
-        rows.sort(key=job.order)
-        output.write(arguments.output, rows)
     top = arguments.top
     if top is None:
         top = 0 if arguments.output is not None else TOP
+    with failures("reducing"):
+        rows = [job.reduce(key, value) for key, value in pairs.items()]
+        first = heapq.nsmallest(top, rows, key=job.order)
+        if arguments.output is not None:
+            rows.sort(key=job.order)
+    if arguments.output is not None:
+        output.write(arguments.output, rows)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # The input's bytes come back, whatever the terminal's encoding.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
-    output.show(heapq.nsmallest(top, rows, key=job.order), sys.stdout)
+    output.show(first, sys.stdout)

@@ -35,9 +35,15 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc]  # PyMesos has no type
 
     @property
     def trouble(self) -> str:
-        """Why PyMesos' thread ended, if it did by itself."""
+        """Why PyMesos' thread ended by itself; empty if it did not."""
         caught = process._exc_info
-        return str(caught[1]) if caught else "no details"
+        return f"{type(caught[1]).__name__}: {caught[1]}" if caught else ""
+
+    def stop(self, failover: bool = False) -> None:
+        """Tear the framework down, on a fresh connection: a signal may have cut a call short."""
+        with self._lock:
+            self._close()
+        super().stop(failover)
 
     def try_call(self, name: str, *args: Any, **kwargs: Any) -> bool:
         """Make one of PyMesos' calls; False if it was not or may not have been sent."""

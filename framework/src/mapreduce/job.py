@@ -4,15 +4,16 @@ Scheduler and executor know jobs only through `Job`. A job's file is loaded twic
 to see that it is usable, and on the agents, to do the work.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Generic, TypeVar
 
-from mapreduce.errors import UsageError
+from mapreduce.errors import JobFailedError, UsageError
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -51,6 +52,15 @@ class Job(Generic[K, V]):
     def order(self, row: tuple[str, Any]) -> Any:
         """Return what result rows are sorted by; the lowest comes first."""
         return row[0]
+
+
+@contextlib.contextmanager
+def failures(doing: str) -> Iterator[None]:
+    """Turn whatever a job's own code raises on the client into a JobFailedError."""
+    try:
+        yield
+    except Exception as error:
+        raise JobFailedError(f"The job failed {doing}: {type(error).__name__}: {error}") from error
 
 
 def text(key: object) -> str:
@@ -96,7 +106,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"The job's file {str(path)!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mapreduce import diagnosis, events, leader, settings, wire
+from mapreduce import diagnosis, events, job, leader, settings, wire
 from mapreduce.core import Core
 from mapreduce.driver import Driver, Listener
 from mapreduce.errors import ClusterError, JobFailedError
 from mapreduce.inputs import Input
-from mapreduce.job import BUILTIN, Job, split_name
 from mapreduce.progress import Progress
 from mapreduce.results import Store
 from mapreduce.server import Server
@@ -49,7 +48,7 @@ class Place:
 
 
 def run(
-    name: str, job: Job[Any, Any], inputs: Sequence[Input], place: Place, progress: Progress
+    name: str, work: job.Job[Any, Any], inputs: Sequence[Input], place: Place, progress: Progress
 ) -> dict[Any, Any]:
     """Run the job and return the combined pairs, complete.
 
@@ -57,11 +56,11 @@ def run(
     when another exception passes through.
     """
     host = "" if place.advertise else leader.own_address(place.leader)
-    job_file = None if name in BUILTIN else split_name(name)[0]
+    job_file = None if name in job.BUILTIN else job.split_name(name)[0]
     with tempfile.TemporaryDirectory(prefix="mapreduce-") as folder:
         server = Server(host, place.advertise or host, list(inputs), Store(Path(folder)), job_file)
         try:
-            return Run(name, job, inputs, place, progress, server).run()
+            return Run(name, work, inputs, place, progress, server).run()
         finally:
             server.close()
 
@@ -72,13 +71,13 @@ class Run:
     def __init__(
         self,
         name: str,
-        job: Job[Any, Any],
+        work: job.Job[Any, Any],
         inputs: Sequence[Input],
         place: Place,
         progress: Progress,
         server: Server,
     ) -> None:
-        self.job = job
+        self.job = work
         self.place = place
         self.progress = progress
         self.server = server
@@ -107,18 +106,16 @@ class Run:
 
     def run(self) -> dict[Any, Any]:
         """See the function `run`."""
-        self.driver.start()
         try:
+            self.driver.start()
             while not self.core.over:
                 self._step()
             return self.pairs
         except BaseException as error:
-            if self.driver.aborted:
-                # PyMesos reports the end of its thread as a SIGINT.
-                raise ClusterError(
-                    f"The connection to {self.place.master.text} failed for good: "
-                    f"{self.driver.trouble}"
-                ) from error
+            trouble = self.driver.trouble
+            if trouble:  # PyMesos reports it as a SIGINT
+                address = self.place.master.text
+                raise ClusterError(f"The connection to {address} ended: {trouble}") from error
             raise
         finally:
             self._close()
@@ -211,7 +208,8 @@ class Run:
 
     def _count(self, count: events.Count) -> None:
         for pairs in self.server.store.take(count.task_id, self.receipts.pop(count.task_id)):
-            self.job.merge(self.pairs, pairs)
+            with job.failures("combining"):
+                self.job.merge(self.pairs, pairs)
         self.counted += count.block.size
 
     def _failure(self, fail: events.Fail) -> str:

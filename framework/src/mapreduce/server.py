@@ -107,8 +107,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         if len(body) == length:
-            self.server.owner.store.put(match[1], int(match[2]), body)
-            self._send(HTTPStatus.OK, b"")
+            try:
+                self.server.owner.store.put(match[1], int(match[2]), body)
+            except OSError as error:  # such as a full disk
+                self._send(HTTPStatus.INSUFFICIENT_STORAGE, f"{error.strerror}\n".encode())
+            else:
+                self._send(HTTPStatus.OK, b"")
 
     def _behind(self, token: str) -> str | None:
         """Return the path behind the token, None where another one stands."""

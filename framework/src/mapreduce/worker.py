@@ -99,9 +99,10 @@ def upload(server: str, task_id: str, number: int, part: bytes) -> None:
         try:
             connection.request("PUT", path, body=part)
             response = connection.getresponse()
+            said = response.read().decode("utf-8", "replace").strip()
             if response.status == http.client.OK:
                 return
-            trouble = f"HTTP {response.status} {response.reason}"
+            trouble = f"HTTP {response.status} {response.reason}: {said}"
         except (OSError, http.client.HTTPException) as error:
             trouble = error
         finally:
