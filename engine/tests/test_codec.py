@@ -12,28 +12,38 @@ REFUSED = [
     (b"[]", "Failed to convert JSON into Call protobuf: Expecting a JSON object"),
     (
         b'{"type": "SUBSCRIBE", "subscribe": {}}',
-        "Failed to convert JSON into Call protobuf: "
-        "Missing required fields: subscribe.framework_info",
+        (
+            "Failed to convert JSON into Call protobuf: "
+            "Missing required fields: subscribe.framework_info"
+        ),
     ),
     (
         b'{"subscribe": {"framework_info": {"user": "root"}}}',
-        "Failed to convert JSON into Call protobuf: "
-        "Missing required fields: subscribe.framework_info.name",
+        (
+            "Failed to convert JSON into Call protobuf: "
+            "Missing required fields: subscribe.framework_info.name"
+        ),
     ),
     (
         b'{"type": "DECLINE", "decline": {"offer_ids": "notalist"}}',
-        "Failed to convert JSON into Call protobuf: "
-        "Not expecting a JSON string for field 'offer_ids'",
+        (
+            "Failed to convert JSON into Call protobuf: "
+            "Not expecting a JSON string for field 'offer_ids'"
+        ),
     ),
     (
         b'{"type": "REVIVE", "framework_id": "nope"}',
-        "Failed to convert JSON into Call protobuf: "
-        "Not expecting a JSON string for field 'framework_id'",
+        (
+            "Failed to convert JSON into Call protobuf: "
+            "Not expecting a JSON string for field 'framework_id'"
+        ),
     ),
     (
         b'{"decline": {"offer_ids": [{"value": "a"}, {}]}}',
-        "Failed to convert JSON into Call protobuf: "
-        "Missing required fields: decline.offer_ids[1].value",
+        (
+            "Failed to convert JSON into Call protobuf: "
+            "Missing required fields: decline.offer_ids[1].value"
+        ),
     ),
 ]
 
@@ -82,3 +92,19 @@ def test_messages_survive_a_round_trip() -> None:
     again = codec.decode(codec.encode(status), TaskStatus)
     assert codec.encode(again) == codec.encode(status)
     assert again.uuid == bytes(range(16))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":' * 100_000,
+        b'{"subscribe":{"offer_constraints":' + b'{"a":' * 5000 + b"1" + b"}" * 5002,
+        b'{"framework_id":{"value":"\\ud800"}}',
+        b"\xff\xfe",
+        b'{"type":1e999}',
+    ],
+)
+def test_hostile_bodies_are_refused_like_any_other(body: bytes) -> None:
+    """Depth, half surrogates and bytes that are no text give an answer, not a crash."""
+    with pytest.raises(ProtocolError):
+        codec.decode(body, scheduler.Call)

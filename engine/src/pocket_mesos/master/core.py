@@ -195,9 +195,9 @@ def _allocation_due(m: Master, _event: events.AllocationDue) -> None:
 def _timer_fired(m: Master, event: events.TimerFired) -> None:
     match event.timer:
         case events.AllocationTimer():
+            m.start_timer(event.timer, m.config.allocation_interval)
             m.take_wanted()
             offers.allocate(m, None)
-            m.start_timer(event.timer, m.config.allocation_interval)
         case events.PingTimer() as timer:
             agents.ping_due(m, timer)
         case events.OfferTimer() as timer:

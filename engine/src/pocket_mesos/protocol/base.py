@@ -1,6 +1,7 @@
 """How messages are declared.
 
-Each class states ``kw_only=True`` anew, since msgspec applies it to the class's own fields only.
+Each class states ``frozen=True, kw_only=True`` anew: msgspec applies the latter to the class's own
+fields only, and type checkers do not inherit the former.
 A field without default is *required*, ``X | None = None`` is *optional*, ``repeated()`` is a list
 that is left out of the encoding when empty. ``printed(value)`` is an optional field whose
 protobuf default Mesos' JSON shows even when nobody set it.

@@ -38,8 +38,9 @@ def decode(body: bytes, type_: type[T], name: str = "Call") -> T:
         ProtocolError: with the sentence that Mesos answers to such a body with status 400.
     """
     try:
-        return _decoder(type_).decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        message: T = _decoder(type_).decode(body)
+        return message
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return convert(parse(body), type_, name)
 
 
@@ -56,7 +57,12 @@ def parse(body: bytes) -> Any:
     """
     text = body.decode("utf-8", "replace")
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        if "\\u" in text:  # half a surrogate pair could never be written out again
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        raise ProtocolError("Failed to parse body into JSON: invalid \\u escape") from None
     except json.JSONDecodeError as error:
         rest = text[error.pos :].split("\n", 1)[0]
         raise ProtocolError(

@@ -16,20 +16,20 @@ from pocket_mesos.protocol.mesos import (
 )
 
 
-class UpdateStatus(Message, kw_only=True):
+class UpdateStatus(Message, frozen=True, kw_only=True):
     status: TaskStatus
 
 
-class Subscribe(Message, kw_only=True):
+class Subscribe(Message, frozen=True, kw_only=True):
     unacknowledged_tasks: list[TaskInfo] = repeated()
     unacknowledged_updates: list[UpdateStatus] = repeated()
 
 
-class Data(Message, kw_only=True):
+class Data(Message, frozen=True, kw_only=True):
     data: bytes
 
 
-class Call(Message, kw_only=True):
+class Call(Message, frozen=True, kw_only=True):
     executor_id: ExecutorID
     framework_id: FrameworkID
     type: str | None = None
@@ -38,36 +38,36 @@ class Call(Message, kw_only=True):
     message: Data | None = None
 
 
-class Subscribed(Message, kw_only=True):
+class Subscribed(Message, frozen=True, kw_only=True):
     executor_info: ExecutorInfo
     framework_info: FrameworkInfo
     agent_info: AgentInfo
     container_id: ContainerID | None = None
 
 
-class Launch(Message, kw_only=True):
+class Launch(Message, frozen=True, kw_only=True):
     task: TaskInfo
 
 
-class LaunchGroup(Message, kw_only=True):
+class LaunchGroup(Message, frozen=True, kw_only=True):
     task_group: TaskGroupInfo
 
 
-class Kill(Message, kw_only=True):
+class Kill(Message, frozen=True, kw_only=True):
     task_id: TaskID
     kill_policy: KillPolicy | None = None
 
 
-class Acknowledged(Message, kw_only=True):
+class Acknowledged(Message, frozen=True, kw_only=True):
     task_id: TaskID
     uuid: bytes
 
 
-class Error(Message, kw_only=True):
+class Error(Message, frozen=True, kw_only=True):
     message: str
 
 
-class Event(Message, kw_only=True):
+class Event(Message, frozen=True, kw_only=True):
     type: str
     subscribed: Subscribed | None = None
     acknowledged: Acknowledged | None = None

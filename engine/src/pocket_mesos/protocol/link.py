@@ -1,11 +1,11 @@
 """The master-agent link: Pocket's own protocol, in the style of the v1 APIs.
 
 The agent POSTs ``Register`` or ``Reregister`` (the body is the call alone, as JSON) to
-``/pocket/v1/agent`` of the leading master and keeps the answer open: a RecordIO stream of events, whose first is ``Registered`` and whose header
-``Mesos-Stream-Id`` the agent's other calls carry. Further calls go in order, one POST at a time,
-each body one or more RecordIO records; the answer is 202, or 403 once the stream is no longer the
-agent's current one, upon which the agent registers again. A master that is not the leader answers
-as everywhere: 307 to the leader, 503 without one.
+``/pocket/v1/agent`` of the leading master and keeps the answer open: a RecordIO stream of events,
+whose first is ``Registered`` and whose header ``Mesos-Stream-Id`` the agent's other calls carry.
+Further calls go in order, one POST at a time, each body one or more RecordIO records; the answer
+is 202, or 403 once the stream is no longer the agent's current one, upon which the agent registers
+again. A master that is not the leader answers as everywhere: 307 to the leader, 503 without one.
 
 Names are those of Mesos' own internal messages, which do the same jobs.
 """
@@ -62,7 +62,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 # --- agent to master -------------------------------------------------------------------------
 
 
-class Register(LinkMessage, kw_only=True):
+class Register(LinkMessage, frozen=True, kw_only=True):
     agent_info: AgentInfo
     pid: str
     """``slave(1)@ip:port``: where the agent's HTTP API listens."""
@@ -70,7 +70,7 @@ class Register(LinkMessage, kw_only=True):
     capabilities: list[Capability] = msgspec.field(default_factory=list)
 
 
-class Reregister(LinkMessage, kw_only=True):
+class Reregister(LinkMessage, frozen=True, kw_only=True):
     agent_info: AgentInfo
     pid: str
     version: str
@@ -81,15 +81,15 @@ class Reregister(LinkMessage, kw_only=True):
     """All that are not completed, terminal ones with unacknowledged updates included."""
 
 
-class Unregister(LinkMessage, kw_only=True):
+class Unregister(LinkMessage, frozen=True, kw_only=True):
     """The agent leaves for good (SIGUSR1, SIGTERM is a mere restart)."""
 
 
-class Pong(LinkMessage, kw_only=True):
+class Pong(LinkMessage, frozen=True, kw_only=True):
     pass
 
 
-class StatusUpdate(LinkMessage, kw_only=True):
+class StatusUpdate(LinkMessage, frozen=True, kw_only=True):
     framework_id: FrameworkID
     executor_id: ExecutorID | None = None
     status: TaskStatus
@@ -97,13 +97,13 @@ class StatusUpdate(LinkMessage, kw_only=True):
     latest_state: TaskState
 
 
-class ExecutorToFramework(LinkMessage, kw_only=True):
+class ExecutorToFramework(LinkMessage, frozen=True, kw_only=True):
     framework_id: FrameworkID
     executor_id: ExecutorID
     data: bytes
 
 
-class ExitedExecutor(LinkMessage, kw_only=True):
+class ExitedExecutor(LinkMessage, frozen=True, kw_only=True):
     framework_id: FrameworkID
     executor_id: ExecutorID
     status: int
@@ -117,7 +117,7 @@ Call = (
 # --- master to agent -------------------------------------------------------------------------
 
 
-class Registered(LinkMessage, kw_only=True):
+class Registered(LinkMessage, frozen=True, kw_only=True):
     """First event of a stream, after Register and Reregister alike."""
 
     agent_id: AgentID
@@ -125,65 +125,68 @@ class Registered(LinkMessage, kw_only=True):
     """The agent registers again when it has heard no Ping for so long."""
 
 
-class Ping(LinkMessage, kw_only=True):
-    """The agent answers Pong; as in Mesos it tells the agent whether the master sees it connected."""
+class Ping(LinkMessage, frozen=True, kw_only=True):
+    """The agent answers Pong; as in Mesos, it tells whether the master sees the agent connected."""
 
     connected: bool
 
 
-class RunTask(LinkMessage, kw_only=True):
+class RunTask(LinkMessage, frozen=True, kw_only=True):
     framework: FrameworkInfo
     executor: ExecutorInfo | None = None
     """Absent for a command task: the agent makes its command executor."""
     task: TaskInfo
 
 
-class RunTaskGroup(LinkMessage, kw_only=True):
+class RunTaskGroup(LinkMessage, frozen=True, kw_only=True):
     framework: FrameworkInfo
     executor: ExecutorInfo
     task_group: TaskGroupInfo
 
 
-class KillTask(LinkMessage, kw_only=True):
+class KillTask(LinkMessage, frozen=True, kw_only=True):
     framework_id: FrameworkID
     task_id: TaskID
     kill_policy: KillPolicy | None = None
 
 
-class StatusUpdateAcknowledgement(LinkMessage, kw_only=True):
+class StatusUpdateAcknowledgement(LinkMessage, frozen=True, kw_only=True):
     framework_id: FrameworkID
     task_id: TaskID
     uuid: bytes
 
 
-class FrameworkToExecutor(LinkMessage, kw_only=True):
+class FrameworkToExecutor(LinkMessage, frozen=True, kw_only=True):
     framework_id: FrameworkID
     executor_id: ExecutorID
     data: bytes
 
 
-class ShutdownExecutor(LinkMessage, kw_only=True):
+class ShutdownExecutor(LinkMessage, frozen=True, kw_only=True):
     framework_id: FrameworkID
     executor_id: ExecutorID
 
 
-class ShutdownFramework(LinkMessage, kw_only=True):
+class ShutdownFramework(LinkMessage, frozen=True, kw_only=True):
     framework_id: FrameworkID
 
 
-class UpdateFramework(LinkMessage, kw_only=True):
+class UpdateFramework(LinkMessage, frozen=True, kw_only=True):
     framework: FrameworkInfo
 
 
-class ReconcileTasks(LinkMessage, kw_only=True):
-    """Tasks that the master believes to be on the agent; the agent answers TASK_DROPPED (or
-    TASK_LOST, for a framework that is not partition-aware) for each that it does not know."""
+class ReconcileTasks(LinkMessage, frozen=True, kw_only=True):
+    """Tasks that the master believes to be on the agent.
+
+    The agent answers TASK_DROPPED (or TASK_LOST, for a framework that is not partition-aware) for
+    each that it does not know.
+    """
 
     framework_id: FrameworkID
     tasks: list[TaskID] = msgspec.field(default_factory=list)
 
 
-class Shutdown(LinkMessage, kw_only=True):
+class Shutdown(LinkMessage, frozen=True, kw_only=True):
     """The agent kills its tasks and exits: it was removed, or another took its place."""
 
     message: str | None = None

@@ -14,41 +14,41 @@ Opaque = dict[str, Any]
 """A message that is handed through as it came."""
 
 
-class FrameworkID(Message, kw_only=True):
+class FrameworkID(Message, frozen=True, kw_only=True):
     value: str
 
 
-class AgentID(Message, kw_only=True):
+class AgentID(Message, frozen=True, kw_only=True):
     value: str
 
 
-class OfferID(Message, kw_only=True):
+class OfferID(Message, frozen=True, kw_only=True):
     value: str
 
 
-class TaskID(Message, kw_only=True):
+class TaskID(Message, frozen=True, kw_only=True):
     value: str
 
 
-class ExecutorID(Message, kw_only=True):
+class ExecutorID(Message, frozen=True, kw_only=True):
     value: str
 
 
-class OperationID(Message, kw_only=True):
+class OperationID(Message, frozen=True, kw_only=True):
     value: str
 
 
-class ContainerID(Message, kw_only=True):
+class ContainerID(Message, frozen=True, kw_only=True):
     value: str
     parent: "ContainerID | None" = None
 
 
-class Label(Message, kw_only=True):
+class Label(Message, frozen=True, kw_only=True):
     key: str
     value: str | None = None
 
 
-class Labels(Message, kw_only=True):
+class Labels(Message, frozen=True, kw_only=True):
     labels: list[Label] = repeated()
 
 
@@ -62,32 +62,32 @@ class ValueType(Enum):
     TEXT = "TEXT"
 
 
-class Scalar(Message, kw_only=True):
+class Scalar(Message, frozen=True, kw_only=True):
     value: float
 
 
-class Range(Message, kw_only=True):
+class Range(Message, frozen=True, kw_only=True):
     begin: int
     end: int
 
 
-class Ranges(Message, kw_only=True):
+class Ranges(Message, frozen=True, kw_only=True):
     range: list[Range] = repeated()
 
 
-class ValueSet(Message, kw_only=True):
+class ValueSet(Message, frozen=True, kw_only=True):
     item: list[str] = repeated()
 
 
-class Text(Message, kw_only=True):
+class Text(Message, frozen=True, kw_only=True):
     value: str
 
 
-class AllocationInfo(Message, kw_only=True):
+class AllocationInfo(Message, frozen=True, kw_only=True):
     role: str | None = None
 
 
-class Resource(Message, kw_only=True):
+class Resource(Message, frozen=True, kw_only=True):
     provider_id: Opaque | None = None
     name: str
     type: ValueType
@@ -103,7 +103,7 @@ class Resource(Message, kw_only=True):
     shared: Opaque | None = None
 
 
-class Attribute(Message, kw_only=True):
+class Attribute(Message, frozen=True, kw_only=True):
     name: str
     type: ValueType
     scalar: Scalar | None = None
@@ -115,18 +115,18 @@ class Attribute(Message, kw_only=True):
 # --- addresses -------------------------------------------------------------------------------
 
 
-class Address(Message, kw_only=True):
+class Address(Message, frozen=True, kw_only=True):
     hostname: str | None = None
     ip: str | None = None
     port: int
 
 
-class Parameter(Message, kw_only=True):
+class Parameter(Message, frozen=True, kw_only=True):
     key: str
     value: str
 
 
-class URL(Message, kw_only=True):
+class URL(Message, frozen=True, kw_only=True):
     scheme: str
     address: Address
     path: str | None = None
@@ -134,7 +134,7 @@ class URL(Message, kw_only=True):
     fragment: str | None = None
 
 
-class Capability(Message, kw_only=True):
+class Capability(Message, frozen=True, kw_only=True):
     """A capability of a framework, a master or an agent.
 
     The type stays text: a peer may have capabilities that this engine does not know.
@@ -143,7 +143,7 @@ class Capability(Message, kw_only=True):
     type: str | None = None
 
 
-class MasterInfo(Message, kw_only=True):
+class MasterInfo(Message, frozen=True, kw_only=True):
     id: str
     ip: int
     """IPv4 address as uint32 in network byte order, read as host order: 127.0.0.1 is 16777343."""
@@ -156,7 +156,7 @@ class MasterInfo(Message, kw_only=True):
     capabilities: list[Capability] = repeated()
 
 
-class FrameworkInfo(Message, kw_only=True):
+class FrameworkInfo(Message, frozen=True, kw_only=True):
     user: str
     name: str
     id: FrameworkID | None = None
@@ -173,7 +173,7 @@ class FrameworkInfo(Message, kw_only=True):
     offer_filters: dict[str, Opaque] | None = None
 
 
-class AgentInfo(Message, kw_only=True):
+class AgentInfo(Message, frozen=True, kw_only=True):
     hostname: str
     port: int = printed(5051)
     resources: list[Resource] = repeated()
@@ -185,7 +185,7 @@ class AgentInfo(Message, kw_only=True):
 # --- commands --------------------------------------------------------------------------------
 
 
-class CommandURI(Message, kw_only=True):
+class CommandURI(Message, frozen=True, kw_only=True):
     value: str
     executable: bool | None = None
     extract: bool = printed(True)
@@ -193,18 +193,18 @@ class CommandURI(Message, kw_only=True):
     output_file: str | None = None
 
 
-class EnvironmentVariable(Message, kw_only=True):
+class EnvironmentVariable(Message, frozen=True, kw_only=True):
     name: str
     type: str = printed("VALUE")
     value: str | None = None
     secret: Opaque | None = None
 
 
-class Environment(Message, kw_only=True):
+class Environment(Message, frozen=True, kw_only=True):
     variables: list[EnvironmentVariable] = repeated()
 
 
-class CommandInfo(Message, kw_only=True):
+class CommandInfo(Message, frozen=True, kw_only=True):
     uris: list[CommandURI] = repeated()
     environment: Environment | None = None
     shell: bool = printed(True)
@@ -213,18 +213,18 @@ class CommandInfo(Message, kw_only=True):
     user: str | None = None
 
 
-class DurationInfo(Message, kw_only=True):
+class DurationInfo(Message, frozen=True, kw_only=True):
     nanoseconds: int
 
 
-class KillPolicy(Message, kw_only=True):
+class KillPolicy(Message, frozen=True, kw_only=True):
     grace_period: DurationInfo | None = None
 
 
 # --- containers, checks ----------------------------------------------------------------------
 
 
-class Volume(Message, kw_only=True):
+class Volume(Message, frozen=True, kw_only=True):
     container_path: str
     host_path: str | None = None
     mode: str
@@ -232,12 +232,12 @@ class Volume(Message, kw_only=True):
     source: Opaque | None = None
 
 
-class IPAddress(Message, kw_only=True):
+class IPAddress(Message, frozen=True, kw_only=True):
     protocol: str | None = None
     ip_address: str | None = None
 
 
-class NetworkInfo(Message, kw_only=True):
+class NetworkInfo(Message, frozen=True, kw_only=True):
     groups: list[str] = repeated()
     labels: Labels | None = None
     ip_addresses: list[IPAddress] = repeated()
@@ -245,7 +245,7 @@ class NetworkInfo(Message, kw_only=True):
     port_mappings: list[Opaque] = repeated()
 
 
-class ContainerInfo(Message, kw_only=True):
+class ContainerInfo(Message, frozen=True, kw_only=True):
     type: str
     volumes: list[Volume] = repeated()
     docker: Opaque | None = None
@@ -257,20 +257,20 @@ class ContainerInfo(Message, kw_only=True):
     tty_info: Opaque | None = None
 
 
-class HTTPCheckInfo(Message, kw_only=True):
+class HTTPCheckInfo(Message, frozen=True, kw_only=True):
     port: int
     path: str | None = None
 
 
-class TCPCheckInfo(Message, kw_only=True):
+class TCPCheckInfo(Message, frozen=True, kw_only=True):
     port: int
 
 
-class CommandCheckInfo(Message, kw_only=True):
+class CommandCheckInfo(Message, frozen=True, kw_only=True):
     command: CommandInfo
 
 
-class CheckInfo(Message, kw_only=True):
+class CheckInfo(Message, frozen=True, kw_only=True):
     type: str | None = None
     command: CommandCheckInfo | None = None
     http: HTTPCheckInfo | None = None
@@ -280,7 +280,7 @@ class CheckInfo(Message, kw_only=True):
     tcp: TCPCheckInfo | None = None
 
 
-class HTTPHealthCheck(Message, kw_only=True):
+class HTTPHealthCheck(Message, frozen=True, kw_only=True):
     port: int
     path: str | None = None
     scheme: str | None = None
@@ -288,12 +288,12 @@ class HTTPHealthCheck(Message, kw_only=True):
     protocol: str | None = None
 
 
-class TCPHealthCheck(Message, kw_only=True):
+class TCPHealthCheck(Message, frozen=True, kw_only=True):
     port: int
     protocol: str | None = None
 
 
-class HealthCheck(Message, kw_only=True):
+class HealthCheck(Message, frozen=True, kw_only=True):
     http: HTTPHealthCheck | None = None
     delay_seconds: float = printed(15.0)
     interval_seconds: float = printed(10.0)
@@ -305,7 +305,7 @@ class HealthCheck(Message, kw_only=True):
     tcp: TCPHealthCheck | None = None
 
 
-class Port(Message, kw_only=True):
+class Port(Message, frozen=True, kw_only=True):
     number: int
     name: str | None = None
     protocol: str | None = None
@@ -313,11 +313,11 @@ class Port(Message, kw_only=True):
     labels: Labels | None = None
 
 
-class Ports(Message, kw_only=True):
+class Ports(Message, frozen=True, kw_only=True):
     ports: list[Port] = repeated()
 
 
-class DiscoveryInfo(Message, kw_only=True):
+class DiscoveryInfo(Message, frozen=True, kw_only=True):
     visibility: str
     name: str | None = None
     environment: str | None = None
@@ -336,7 +336,7 @@ class ExecutorType(Enum):
     CUSTOM = "CUSTOM"
 
 
-class ExecutorInfo(Message, kw_only=True):
+class ExecutorInfo(Message, frozen=True, kw_only=True):
     type: ExecutorType | None = None
     executor_id: ExecutorID
     framework_id: FrameworkID | None = None
@@ -351,7 +351,7 @@ class ExecutorInfo(Message, kw_only=True):
     labels: Labels | None = None
 
 
-class TaskInfo(Message, kw_only=True):
+class TaskInfo(Message, frozen=True, kw_only=True):
     name: str
     task_id: TaskID
     agent_id: AgentID
@@ -369,7 +369,7 @@ class TaskInfo(Message, kw_only=True):
     max_completion_time: DurationInfo | None = None
 
 
-class TaskGroupInfo(Message, kw_only=True):
+class TaskGroupInfo(Message, frozen=True, kw_only=True):
     tasks: list[TaskInfo] = repeated()
 
 
@@ -411,22 +411,22 @@ class TaskStatusSource(Enum):
     SOURCE_EXECUTOR = "SOURCE_EXECUTOR"
 
 
-class CgroupInfo(Message, kw_only=True):
+class CgroupInfo(Message, frozen=True, kw_only=True):
     net_cls: Opaque | None = None
 
 
-class ContainerStatus(Message, kw_only=True):
+class ContainerStatus(Message, frozen=True, kw_only=True):
     container_id: ContainerID | None = None
     network_infos: list[NetworkInfo] = repeated()
     cgroup_info: CgroupInfo | None = None
     executor_pid: int | None = None
 
 
-class ResourceLimitation(Message, kw_only=True):
+class ResourceLimitation(Message, frozen=True, kw_only=True):
     resources: list[Resource] = repeated()
 
 
-class TaskStatus(Message, kw_only=True):
+class TaskStatus(Message, frozen=True, kw_only=True):
     task_id: TaskID
     state: TaskState
     message: str | None = None
@@ -447,11 +447,11 @@ class TaskStatus(Message, kw_only=True):
     limitation: ResourceLimitation | None = None
 
 
-class Filters(Message, kw_only=True):
+class Filters(Message, frozen=True, kw_only=True):
     refuse_seconds: float = printed(5.0)
 
 
-class Offer(Message, kw_only=True):
+class Offer(Message, frozen=True, kw_only=True):
     id: OfferID
     framework_id: FrameworkID
     agent_id: AgentID
@@ -464,6 +464,6 @@ class Offer(Message, kw_only=True):
     domain: Opaque | None = None
 
 
-class Request(Message, kw_only=True):
+class Request(Message, frozen=True, kw_only=True):
     agent_id: AgentID | None = None
     resources: list[Resource] = repeated()

@@ -48,7 +48,7 @@ class Decoder:
         return len(self._buffer)
 
     def _header(self, start: int) -> tuple[int, int] | None:
-        """Return (first byte, end) of the record that starts at ``start``, None if not yet known."""
+        """Return first byte and end of the record at ``start``; None if not known yet."""
         newline = self._buffer.find(b"\n", start, start + _MAX_HEADER_BYTES + 1)
         if newline < 0:
             if len(self._buffer) - start > _MAX_HEADER_BYTES:

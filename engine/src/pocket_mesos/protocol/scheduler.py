@@ -28,23 +28,23 @@ from pocket_mesos.protocol.mesos import (
 # --- calls -----------------------------------------------------------------------------------
 
 
-class Subscribe(Message, kw_only=True):
+class Subscribe(Message, frozen=True, kw_only=True):
     framework_info: FrameworkInfo
     force: bool | None = None
     suppressed_roles: list[str] = repeated()
     offer_constraints: Opaque | None = None
 
 
-class Launch(Message, kw_only=True):
+class Launch(Message, frozen=True, kw_only=True):
     task_infos: list[TaskInfo] = repeated()
 
 
-class LaunchGroup(Message, kw_only=True):
+class LaunchGroup(Message, frozen=True, kw_only=True):
     executor: ExecutorInfo
     task_group: TaskGroupInfo
 
 
-class Operation(Message, kw_only=True):
+class Operation(Message, frozen=True, kw_only=True):
     """What an ACCEPT does with its offers; operations on reservations and volumes stay opaque."""
 
     type: str | None = None
@@ -57,68 +57,68 @@ class Operation(Message, kw_only=True):
     destroy: Opaque | None = None
 
 
-class Accept(Message, kw_only=True):
+class Accept(Message, frozen=True, kw_only=True):
     offer_ids: list[OfferID] = repeated()
     operations: list[Operation] = repeated()
     filters: Filters | None = None
 
 
-class Decline(Message, kw_only=True):
+class Decline(Message, frozen=True, kw_only=True):
     offer_ids: list[OfferID] = repeated()
     filters: Filters | None = None
 
 
-class Revive(Message, kw_only=True):
+class Revive(Message, frozen=True, kw_only=True):
     roles: list[str] = repeated()
 
 
-class Suppress(Message, kw_only=True):
+class Suppress(Message, frozen=True, kw_only=True):
     roles: list[str] = repeated()
 
 
-class Kill(Message, kw_only=True):
+class Kill(Message, frozen=True, kw_only=True):
     task_id: TaskID
     agent_id: AgentID | None = None
     kill_policy: KillPolicy | None = None
 
 
-class Shutdown(Message, kw_only=True):
+class Shutdown(Message, frozen=True, kw_only=True):
     executor_id: ExecutorID
     agent_id: AgentID
 
 
-class Acknowledge(Message, kw_only=True):
+class Acknowledge(Message, frozen=True, kw_only=True):
     agent_id: AgentID
     task_id: TaskID
     uuid: bytes
 
 
-class ReconcileTask(Message, kw_only=True):
+class ReconcileTask(Message, frozen=True, kw_only=True):
     task_id: TaskID
     agent_id: AgentID | None = None
 
 
-class Reconcile(Message, kw_only=True):
+class Reconcile(Message, frozen=True, kw_only=True):
     tasks: list[ReconcileTask] = repeated()
 
 
-class SchedulerMessage(Message, kw_only=True):
+class SchedulerMessage(Message, frozen=True, kw_only=True):
     agent_id: AgentID
     executor_id: ExecutorID
     data: bytes
 
 
-class RequestResources(Message, kw_only=True):
+class RequestResources(Message, frozen=True, kw_only=True):
     requests: list[Request] = repeated()
 
 
-class UpdateFramework(Message, kw_only=True):
+class UpdateFramework(Message, frozen=True, kw_only=True):
     framework_info: FrameworkInfo
     suppressed_roles: list[str] = repeated()
     offer_constraints: Opaque | None = None
 
 
-class Call(Message, kw_only=True):
+class Call(Message, frozen=True, kw_only=True):
     framework_id: FrameworkID | None = None
     type: str | None = None
     subscribe: Subscribe | None = None
@@ -142,42 +142,42 @@ class Call(Message, kw_only=True):
 # --- events ----------------------------------------------------------------------------------
 
 
-class Subscribed(Message, kw_only=True):
+class Subscribed(Message, frozen=True, kw_only=True):
     framework_id: FrameworkID
     heartbeat_interval_seconds: float = printed(15.0)
     master_info: MasterInfo | None = None
 
 
-class Offers(Message, kw_only=True):
+class Offers(Message, frozen=True, kw_only=True):
     offers: list[Offer] = repeated()
 
 
-class Rescind(Message, kw_only=True):
+class Rescind(Message, frozen=True, kw_only=True):
     offer_id: OfferID
 
 
-class Update(Message, kw_only=True):
+class Update(Message, frozen=True, kw_only=True):
     status: TaskStatus
 
 
-class ExecutorMessage(Message, kw_only=True):
+class ExecutorMessage(Message, frozen=True, kw_only=True):
     agent_id: AgentID
     executor_id: ExecutorID
     data: bytes
 
 
-class Failure(Message, kw_only=True):
+class Failure(Message, frozen=True, kw_only=True):
     agent_id: AgentID | None = None
     executor_id: ExecutorID | None = None
     status: int | None = None
     """Wait status of the executor's process, as wait(2) gives it."""
 
 
-class Error(Message, kw_only=True):
+class Error(Message, frozen=True, kw_only=True):
     message: str
 
 
-class Event(Message, kw_only=True):
+class Event(Message, frozen=True, kw_only=True):
     type: str
     subscribed: Subscribed | None = None
     offers: Offers | None = None
