@@ -188,7 +188,8 @@ async def _assemble(
     collector = disk.GarbageCollector(flags.work_dir, flags.gc_delay, flags.gc_disk_headroom)
     daemon = Daemon(agent, containerizer, collector, client, detector)
     daemon.register(router)
-    shown = flags.printed() | {"launcher_dir": agent.settings.launcher_dir}
+    chosen = {"launcher": _launcher(flags), "launcher_dir": agent.settings.launcher_dir}
+    shown = dict(sorted((flags.printed() | chosen).items()))
     endpoints = Endpoints(agent, containerizer, collector, shown, log_file, time.time())
     endpoints.register(router)
     OperatorAPI(agent, endpoints, shown).register(router)
@@ -198,17 +199,23 @@ async def _assemble(
 def _containerizer(
     flags: AgentFlags, launcher_dir: Path, terminated: Callable[[str, Termination], None]
 ) -> Containerizer:
-    cgroups = isolators.CgroupSettings(
-        hierarchy=flags.cgroups_hierarchy,
-        root=flags.cgroups_root,
-        enable_cfs=flags.cgroups_enable_cfs,
-        destroy_timeout=flags.cgroups_destroy_timeout,
-    )
-    launcher_name = flags.launcher or isolators.default_launcher(cgroups)
-    launcher, made = isolators.create(flags.isolation, launcher_name, cgroups)
+    launcher, made = isolators.create(flags.isolation, _launcher(flags), _cgroups(flags))
     fetcher = FetcherSettings(
         program=launcher_dir / "mesos-fetcher",
         stall_timeout=flags.fetcher_stall_timeout,
         frameworks_home=flags.frameworks_home,
     )
     return Containerizer(launcher, made, fetcher, flags.runtime_dir, terminated)
+
+
+def _launcher(flags: AgentFlags) -> str:
+    return flags.launcher or isolators.default_launcher(_cgroups(flags))
+
+
+def _cgroups(flags: AgentFlags) -> isolators.CgroupSettings:
+    return isolators.CgroupSettings(
+        hierarchy=flags.cgroups_hierarchy,
+        root=flags.cgroups_root,
+        enable_cfs=flags.cgroups_enable_cfs,
+        destroy_timeout=flags.cgroups_destroy_timeout,
+    )
