@@ -3,7 +3,7 @@
 import base64
 import json
 
-from mapreduce import wire
+from mapreduce import payload, wire
 from mapreduce.events import Executor, Task
 from mapreduce.splits import Block, Range
 
@@ -56,7 +56,7 @@ def test_an_offer_counts_what_is_free_for_everybody():
 def test_a_task_carries_where_its_bytes_are_and_no_more():
     """References of its own inputs, by number, and ranges."""
     info = wire.task_info(TASK, EXECUTOR, REFERENCES, SETUP, "F")
-    assert wire.decode(info["data"]) == {
+    assert payload.decode(info["data"]) == {
         "sources": {"1": {"name": "input 1"}, "4": {"name": "input 4"}},
         "ranges": [[1, 10, 20], [4, 0, None], [1, 30, 40]],
     }
@@ -77,7 +77,7 @@ def test_an_executor_is_described_as_mesos_wants_it():
         "uris": [{"value": SETUP.job_url, "output_file": "job.py", "extract": False}],
     }
     assert info["resources"] == [scalar("cpus", 0.1), scalar("mem", 320.0)]
-    assert wire.decode(info["data"]) == {"job": SETUP.job, "server": SETUP.server, "workers": 2}
+    assert payload.decode(info["data"]) == {"job": SETUP.job, "server": SETUP.server, "workers": 2}
 
 
 def test_a_framework_outlives_a_change_of_leader():

@@ -166,14 +166,16 @@ def _agents(port: int) -> int:
     return 0
 
 
-@pytest.mark.parametrize("victim", ["executor", "agent", "worker"])
+@pytest.mark.parametrize("victim", ["executor", "worker", "agent", "agent that restarts"])
 def test_a_kill_in_the_middle_costs_no_word(pocket, master, book, slow, tmp_path, victim):
-    """kill -9 of an executor, one of its workers, or an agent: its tasks run again elsewhere."""
+    """kill -9 of an executor, one of its workers, or an agent: what is lost runs again."""
     counts = tmp_path / "counts.tsv"
     command = Command(slow, book, "--master", master.address, "--output", counts)
     await_running(master.address)
-    if victim == "agent":
+    if victim.startswith("agent"):
         pocket.agents[0].kill()
+        if victim != "agent":
+            pocket.agents[0].start()
     else:
         os.kill(executors(pocket.run, workers=victim == "worker")[0], signal.SIGKILL)
     status, said = command.done()

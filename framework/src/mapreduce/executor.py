@@ -25,7 +25,7 @@ from pymesos import Executor as PyMesosExecutor
 from pymesos import MesosExecutorDriver
 from pymesos.utils import decode_data, encode_data, parse_duration
 
-from mapreduce import wire, worker
+from mapreduce import payload, worker
 from mapreduce.errors import MapReduceError
 from mapreduce.job import Job, load, split_name
 
@@ -139,7 +139,7 @@ class MapExecutor(PyMesosExecutor):  # type: ignore[misc]  # PyMesos has no type
 
     def registered(self, driver: Any, executor: Any, framework: Any, agent: Any) -> None:
         """Load the job; a failure to do so is every task's."""
-        data = wire.decode(executor["data"])
+        data = payload.decode(executor["data"])
         self._server, self._workers = data["server"], data["workers"]
         try:
             self._start(data["job"])
@@ -162,7 +162,7 @@ class MapExecutor(PyMesosExecutor):  # type: ignore[misc]  # PyMesos has no type
             self._report(task_id, "TASK_FAILED", self._trouble)
             return
         with self._lock:
-            self._waiting.append((task_id, wire.decode(task["data"])))
+            self._waiting.append((task_id, payload.decode(task["data"])))
         self._next()
 
     def killTask(self, driver: Any, task_id: Any) -> None:  # noqa: N802 named by PyMesos
@@ -226,7 +226,7 @@ class MapExecutor(PyMesosExecutor):  # type: ignore[misc]  # PyMesos has no type
             print(f"{task_id}: {outcome.error}", file=sys.stderr, flush=True)  # noqa: T201
             self._report(task_id, "TASK_FAILED", outcome.error)
         else:
-            data = wire.encode({"parts": outcome.parts})
+            data = payload.encode({"parts": outcome.parts})
             self._report(task_id, "TASK_FINISHED", data=data)
 
     def _report(self, task_id: str, state: str, message: str = "", data: str = "") -> None:

@@ -18,6 +18,9 @@ from mapreduce.errors import ClusterError, UsageError
 CONNECT_TIMEOUT = 5.0
 """Seconds for one master or ZooKeeper ensemble to answer."""
 
+SERVER_TIMEOUT = 1.5
+"""Seconds for one server of an ensemble, so that there is time for the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leader:
@@ -130,7 +133,7 @@ def _read_leader(hosts: str, path: str) -> Leader:
     from kazoo.exceptions import KazooException, NoNodeError
     from kazoo.handlers.threading import KazooTimeoutError
 
-    client = KazooClient(hosts=hosts, timeout=CONNECT_TIMEOUT, read_only=True)
+    client = KazooClient(hosts=hosts, timeout=SERVER_TIMEOUT)
     try:
         client.start(timeout=CONNECT_TIMEOUT)
         contenders = [name for name in client.get_children(path) if name.startswith("json.info_")]

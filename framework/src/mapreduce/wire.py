@@ -3,17 +3,14 @@
 Valid for any Mesos; nothing here knows who sends it.
 """
 
-import base64
-import binascii
 import getpass
-import json
 import shlex
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mapreduce import events
+from mapreduce import events, payload
 
 FAILOVER_TIMEOUT = 60.0
 """Seconds for which tasks run on while the scheduler is away: a change of leader takes about 15."""
@@ -71,9 +68,8 @@ def _scalar(resources: Sequence[Json], name: str) -> float:
 def receipt(status: Json) -> list[str]:
     """Read the checksums that an executor reports with a finished task; empty if there are none."""
     try:
-        found = json.loads(base64.b64decode(status.get("data", "")))["parts"]
-        return [str(part) for part in found]
-    except (ValueError, KeyError, TypeError, binascii.Error):
+        return [str(part) for part in payload.decode(status.get("data", ""))["parts"]]
+    except (ValueError, KeyError, TypeError):
         return []
 
 
@@ -107,7 +103,7 @@ def task_info(
         "agent_id": {"value": executor.agent_id},
         "resources": _resources(task.cpus, task.mem),
         "executor": executor_info(executor, setup, fw),
-        "data": encode(data),
+        "data": payload.encode(data),
     }
 
 
@@ -124,19 +120,8 @@ def executor_info(executor: events.Executor, setup: Setup, fw: str) -> Json:
         "name": executor.id,
         "command": command,
         "resources": _resources(executor.cpus, executor.mem),
-        "data": encode(data),
+        "data": payload.encode(data),
     }
-
-
-def encode(data: Json) -> str:
-    """Return data for a field of bytes."""
-    return base64.b64encode(json.dumps(data).encode()).decode("ascii")
-
-
-def decode(field: str) -> Json:
-    """Return the data of a field of bytes."""
-    data: Json = json.loads(base64.b64decode(field))
-    return data
 
 
 def _resources(cpus: float, mem: float) -> list[Json]:
