@@ -86,6 +86,8 @@ def imported(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "uuid" and [alias.name for alias in node.names] == ["UUID"]:
+                continue  # the type alone: it prints ids that came in as values
             yield node.module.partition(".")[0]
 
 
