@@ -11,7 +11,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from .scheduler import Json, bare_task, small
+from .cluster import eventually
+from .scheduler import Json, Scheduler, bare_task, small
 
 PROGRAM = Path(__file__).with_name("raw_executor.py")
 
@@ -70,3 +71,11 @@ RUNNING = update("TASK_RUNNING")
 def executor_task(task_id: str, agent_id: str, executor: Json, *items: Json, **fields: Any) -> Json:
     """Describe a task of a custom executor, which obeys these actions when it comes."""
     return bare_task(task_id, agent_id, executor=executor, data=actions(*items), **fields)
+
+
+def report_of(scheduler: Scheduler, agent_id: str, executor_id: str) -> Json:
+    """Ask the suite's executor what it has seen."""
+    known = len(scheduler.messages())
+    scheduler.send(agent_id, executor_id, json.dumps([REPORT]).encode())
+    eventually(lambda: len(scheduler.messages()) > known, f"report of {executor_id}")
+    return dict(json.loads(scheduler.messages()[known]))

@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from . import messages, transcripts
 from .cluster import eventually
-from .custom_executor import REPORT, RUNNING, actions, executor_info, executor_task, update
-from .executor_errors import BEFORE_SUBSCRIBE, SUBSCRIBED, Case
-from .expect import Status, fill, from_executor
+from .custom_executor import RUNNING, actions, executor_info, executor_task, report_of, update
+from .expect import Status, from_executor
 from .scheduler import bare_task, command_task
-from .wire import JSON_HEADERS, Response
 
 if TYPE_CHECKING:
     from .cluster import Cluster
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 LIFE = "executor/life.json"
 VIEW = "executor/scheduler_view.json"
-ERRORS = "executor/errors.json"
 SHUTDOWN = "scheduler/custom_executor_message_shutdown.json"
 
 TOLD_RUNNING = from_executor("TASK_RUNNING")
@@ -31,14 +28,6 @@ TOLD_FINISHED = from_executor("TASK_FINISHED", "all done")
 TERMINATED = Status(
     "TASK_FAILED", "SOURCE_AGENT", "REASON_EXECUTOR_TERMINATED", "Executor terminated"
 )
-
-
-def report_of(scheduler: Scheduler, agent_id: str, executor_id: str) -> Json:
-    """Ask the suite's executor what it has seen."""
-    known = len(scheduler.messages())
-    scheduler.send(agent_id, executor_id, json.dumps([REPORT]).encode())
-    eventually(lambda: len(scheduler.messages()) > known, f"report of {executor_id}")
-    return dict(json.loads(scheduler.messages()[known]))
 
 
 def kinds(report: Json) -> list[str]:
@@ -268,30 +257,6 @@ def test_executor_in_offers(scheduler: Scheduler) -> None:
     assert scheduler.offer()["executor_ids"] == [{"value": "raw-executor"}]
 
 
-@pytest.mark.transcript(ERRORS)
-def test_requests_of_an_executor(cluster: Cluster, scheduler: Scheduler) -> None:
-    """Malformed, early and untrue calls get Mesos' status, text and headers."""
-    offer = scheduler.offer(cpus=0.2, mem=64)
-    agent_id = cluster.agent.agent_id
-    before = [action for _, _, action in BEFORE_SUBSCRIBE]
-    executor = executor_info("x-errors", scheduler.framework_id, before=before)
-    after = [action for _, _, action in SUBSCRIBED]
-    scheduler.launch(offer, executor_task("odd", agent_id, executor, RUNNING, *after))
-    scheduler.wait_status("odd", "TASK_RUNNING")
-    answers = report_of(scheduler, agent_id, "x-errors")["answers"]
-    names = {"FRAMEWORK": scheduler.framework_id, "EXECUTOR": "x-errors"}
-    cases = (*BEFORE_SUBSCRIBE, *SUBSCRIBED)
-    problems = {}
-    for name, reply, _ in cases:
-        entry = answers[name]
-        headers = tuple((key, value) for key, value in entry["headers"])
-        found = Response(entry["status"], entry["reason"], headers, entry["body"])
-        problems[name] = reply.problems(found, names)
-    assert problems == {name: [] for name, _, _ in cases}
-    # The last of them told of a task that never was; the scheduler hears of it all the same.
-    assert TOLD_RUNNING.problems(scheduler.wait_status("no-such-task", "TASK_RUNNING")) == []
-
-
 @pytest.mark.transcript(LIFE)
 def test_executor_stays_for_the_next_task(scheduler: Scheduler) -> None:
     """A later task of the same executor runs in the process that is already there."""
@@ -337,35 +302,6 @@ def test_teardown_ends_executors(cluster: Cluster, scheduler: Scheduler) -> None
 
 
 # The same expectations, held against recordings.
-
-
-def recorded_cases() -> dict[str, Json]:
-    return {step["note"]: step for step in transcripts.steps(ERRORS, "call") if "note" in step}
-
-
-@transcripts.recorded
-@pytest.mark.transcript(ERRORS)
-@pytest.mark.parametrize("case", [*BEFORE_SUBSCRIBE, *SUBSCRIBED], ids=lambda case: case[0])
-def test_real_mesos_answers_executors_so(case: Case) -> None:
-    """The recorded request is the one made here, and its answer meets the expectation."""
-    name, reply, action = case
-    step = recorded_cases()[name]
-    sent: Any = step["call"]
-    if isinstance(sent, dict):
-        ids = {"FRAMEWORK": transcripts.load(ERRORS)["steps"][1]["call"]["framework_id"]["value"]}
-        ids |= {"EXECUTOR": "x-errors"}
-        uuid = sent.get("update", {}).get("status", {}).get("uuid", "")
-        assert sent == fill(action["body"], {**ids, "UUID": uuid})
-    else:
-        assert sent == action["body"]
-    assert step.get("headers", JSON_HEADERS) == action.get("headers", JSON_HEADERS)
-    _, status, reason = step["response"]["status"].split(" ", 2)
-    answer = Response(int(status), reason, (), step["response"]["body"])
-    framework_id = sent["framework_id"]["value"] if "framework_id" in sent else ""
-    names = {"FRAMEWORK": framework_id, "EXECUTOR": "x-errors"}
-    unrecorded = ("Date", "Content-Type", "Allow")
-    problems = [item for item in reply.problems(answer, names) if not item.startswith(unrecorded)]
-    assert problems == []
 
 
 @transcripts.recorded
