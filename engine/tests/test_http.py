@@ -206,6 +206,20 @@ async def test_a_client_that_goes_away_is_noticed_at_once() -> None:
 
 
 @pytest.mark.component
+async def test_a_client_that_leaves_first_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """Ending a stream whose client has gone is part of everyday life, not of the error log."""
+    streams: list[EventStream] = []
+    async with serving(streaming(streams)) as port, Client() as client:
+        for _ in range(20):
+            subscription = await client.subscribe(f"http://127.0.0.1:{port}/api", b"{}")
+            subscription.close()
+            await asyncio.sleep(0)
+            streams[-1].close()
+        await asyncio.sleep(0.1)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.component
 async def test_a_slow_reader_is_dropped() -> None:
     """A client that does not read costs at most the bound, then its connection is cut."""
     streams: list[EventStream] = []

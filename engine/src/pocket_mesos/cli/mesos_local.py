@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,12 +69,13 @@ def _run(flags: LocalFlags, work_dir: Path) -> int:
     ports = [flags.port + n if flags.port else _free_port(flags.ip) for n in _numbers(flags)]
     processes: list[subprocess.Popen[bytes]] = []
     try:
+        address = f"{flags.ip}:{ports[0]}"
         processes.append(_start("mesos_master", _master_arguments(flags, ports[0], work_dir)))
+        _wait(lambda: _registered(address) == 0, "the master does not answer", processes)
         for number in range(flags.num_slaves):
             agent = _agent_arguments(flags, ports, number, work_dir)
             processes.append(_start("mesos_agent", agent))
-        address = f"{flags.ip}:{ports[0]}"
-        _wait_ready(address, flags.num_slaves, processes)
+        _wait(lambda: _registered(address) == flags.num_slaves, "agents are missing", processes)
         print(
             f"Mesos is ready at http://{address} with {flags.num_slaves} agents; "
             f"its files are in {work_dir}",
@@ -145,27 +146,29 @@ def _share(count: int, number: int) -> str:
     return f"cpus:{cpus:.3f};mem:{mem // 2 // count};ports:[{first}-{first + width - 1}]"
 
 
-def _wait_ready(address: str, agents: int, processes: list["subprocess.Popen[bytes]"]) -> None:
-    """Wait until all agents are registered.
+def _wait(
+    reached: Callable[[], bool], otherwise: str, processes: list["subprocess.Popen[bytes]"]
+) -> None:
+    """Wait until something is reached.
 
     Raises:
-        RuntimeError: one ended, or it takes too long.
+        RuntimeError: a process ended, or it takes too long.
     """
     deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline:
+    while not reached():
         _check_alive(processes)
-        if _registered(address) == agents:
-            return
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{otherwise} after {_READY_SECONDS:g} seconds")
         time.sleep(_POLL_SECONDS)
-    raise RuntimeError(f"no {agents} agents registered within {_READY_SECONDS:g} seconds")
 
 
-def _registered(address: str) -> int:
+def _registered(address: str) -> int | None:
+    """Return how many agents are registered; None while the master does not answer."""
     try:
         with urllib.request.urlopen(f"http://{address}/slaves", timeout=1) as answer:
-            return sum(agent["active"] for agent in json.load(answer)["slaves"])
+            return sum(1 for agent in json.load(answer)["slaves"] if agent["active"])
     except (OSError, ValueError):
-        return 0
+        return None
 
 
 def _check_alive(processes: list["subprocess.Popen[bytes]"]) -> None:

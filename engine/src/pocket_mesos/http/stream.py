@@ -80,9 +80,8 @@ class EventStream:
         heart = asyncio.ensure_future(self._beat())
         try:
             await self._write(request, response)
-        except (ConnectionError, asyncio.CancelledError):
-            self._broken = True
-            raise
+        except ConnectionError:
+            pass  # the client is gone, which is its right
         finally:
             heart.cancel()
             self._broken = True
