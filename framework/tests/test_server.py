@@ -148,6 +148,12 @@ def test_results_come_back_as_sent(server):
     assert list(server.store.take("b0-1", receipt)) == [{b"a": 1, "b\udcff": (2, [None])}, {7: 1.5}]
 
 
+def test_no_receipt_is_not_an_empty_one(server):
+    """A status without a receipt says nothing about the result; one without parts is complete."""
+    assert not server.store.intact("b0-1", None)
+    assert server.store.intact("b0-1", [])
+
+
 def test_a_damaged_part_is_noticed(server):
     """A checksum that differs makes the result count as missing."""
     part = encode({b"a": 1})

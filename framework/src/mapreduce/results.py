@@ -57,8 +57,10 @@ class Store:
         arriving.write_bytes(part)
         arriving.replace(path)
 
-    def intact(self, task_id: str, receipt: list[str]) -> bool:
-        """Whether all parts of a receipt (their checksums, in order) are here unchanged."""
+    def intact(self, task_id: str, receipt: list[str] | None) -> bool:
+        """Whether there is a receipt, and all its parts (by checksum, in order) are here."""
+        if receipt is None:
+            return False
         paths = (self._path(task_id, number) for number in range(len(receipt)))
         try:
             return all(

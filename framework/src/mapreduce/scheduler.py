@@ -161,7 +161,7 @@ class Run:
         receipt = wire.receipt(status)
         finished = status["state"] == "TASK_FINISHED"
         intact = finished and self.server.store.intact(task_id, receipt)
-        if intact:
+        if intact and receipt is not None:
             self.receipts[task_id] = receipt
         # Nothing is journalled, so acknowledging ahead of the decision loses nothing.
         self.driver.try_call("acknowledgeStatusUpdate", status)

@@ -65,12 +65,15 @@ def _scalar(resources: Sequence[Json], name: str) -> float:
     )
 
 
-def receipt(status: Json) -> list[str]:
-    """Read the checksums that an executor reports with a finished task; empty if there are none."""
+def receipt(status: Json) -> list[str] | None:
+    """Read the checksums that an executor reports with a finished task; None if it does not.
+
+    The master's answers to a reconciliation lack them. An empty list is a receipt: of nothing.
+    """
     try:
         return [str(part) for part in payload.decode(status.get("data", ""))["parts"]]
     except (ValueError, KeyError, TypeError):
-        return []
+        return None
 
 
 def update(status: Json, *, intact: bool) -> events.Update:
