@@ -46,8 +46,8 @@ class Local:
 def local(tmp_path: Path) -> Iterator[Local]:
     made = Local(tmp_path, "--num_slaves=2", "--port=0")
     yield made
-    made.process.kill()
-    made.process.wait()
+    made.process.terminate()  # not kill: its daemons would live on
+    made.process.wait(30)
 
 
 def processes_of(folder: Path) -> list[str]:
