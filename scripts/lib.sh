@@ -10,7 +10,7 @@ LOGS=$STATE/log
 VENV=${MESOS_LAB_VENV:-$ROOT/.venv}
 export ROOT STATE LOGS VENV
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 note() { printf '   %s\n' "$*"; }
 die() {
     printf 'error: %s\n' "$1" >&2
