@@ -51,19 +51,29 @@ def daemon_environment(run: Path) -> dict[str, str]:
 
 def cgroups_writable() -> bool:
     """Say whether an agent here could make cgroups for cpu and memory."""
+    v1 = [leftovers.CGROUPS / name for name in ("cpu", "memory", "freezer")]
     if os.getuid() != 0:
         return False
-    v1 = [leftovers.CGROUPS / "cpu", leftovers.CGROUPS / "memory", leftovers.CGROUPS / "freezer"]
-    hierarchies = v1 if v1[1].is_dir() else [leftovers.CGROUPS]
-    probe = f"mesos-conformance-probe-{os.getpid()}"
+    if v1[1].is_dir():
+        return all(may_create_in(hierarchy) for hierarchy in v1)
+    controllers = leftovers.CGROUPS / "cgroup.controllers"
+    if not controllers.is_file() or not {"cpu", "memory"} <= set(controllers.read_text().split()):
+        return False
+    # Where the whole machine (or container) runs in the root, an agent would have to move
+    # everybody, this suite too, to make room for controllers.
+    in_root = "0::/\n" in Path("/proc/self/cgroup").read_text()
+    return not in_root and may_create_in(leftovers.CGROUPS)
+
+
+def may_create_in(hierarchy: Path) -> bool:
+    """Say whether this process may make cgroups there, by trying."""
+    probe = hierarchy / f"mesos-conformance-probe-{os.getpid()}"
     try:
-        for hierarchy in hierarchies:
-            (hierarchy / probe).mkdir()
-            (hierarchy / probe).rmdir()
+        probe.mkdir()
+        probe.rmdir()
     except OSError:
         return False
-    controllers = leftovers.CGROUPS / "cgroup.controllers"
-    return len(hierarchies) > 1 or {"cpu", "memory"} <= set(controllers.read_text().split())
+    return True
 
 
 class Daemon:
