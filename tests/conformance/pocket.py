@@ -120,10 +120,6 @@ class Daemon:
         self._process.kill()
         self._process.wait()
 
-    def wait_exit(self, patience: float = 30) -> int:
-        """Wait until it has ended by itself; return its exit status."""
-        return self._process.wait(patience)
-
     def stop(self) -> None:
         """End it as an operator does, and for certain."""
         if self._process.poll() is None:
