@@ -177,12 +177,12 @@ def test_a_result_that_did_not_arrive_puts_the_block_back():
     assert run(finished("block-0-try-1", intact=False)) == [Revive()]
 
 
-def test_the_news_that_a_task_finished_is_no_loss():
-    """The master's answer to a question lacks the receipt; the agent repeats the real update."""
+@pytest.mark.parametrize("reason", ["REASON_RECONCILIATION", "REASON_AGENT_REREGISTERED"])
+def test_the_masters_word_that_a_task_finished_is_no_loss(reason):
+    """What the master says by itself lacks the receipt; the agent repeats the real update."""
     run = Run(MB)
     run.offers(offer(1))
-    answer = Update(task_id="block-0-try-1", state="TASK_FINISHED", reason="REASON_RECONCILIATION")
-    assert run(answer) == []
+    assert run(Update(task_id="block-0-try-1", state="TASK_FINISHED", reason=reason)) == []
     assert run(finished("block-0-try-1"))[-1] == Finish()
 
 

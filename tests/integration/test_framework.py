@@ -105,6 +105,10 @@ def frameworks(address: Address) -> list[str]:
     return [framework["id"] for framework in request(address, "GET", "/state").json()["frameworks"]]
 
 
+def unreachable(address: Address) -> int:
+    return int(request(address, "GET", "/state").json()["unreachable_slaves"])
+
+
 def executors(run: Path, *, workers: bool = False) -> list[int]:
     """Return the processes of executors that agents below a folder started, or their workers."""
     found = {}
@@ -166,7 +170,9 @@ def _agents(port: int) -> int:
     return 0
 
 
-@pytest.mark.parametrize("victim", ["executor", "worker", "agent", "agent that restarts"])
+@pytest.mark.parametrize(
+    "victim", ["executor", "worker", "agent", "agent that restarts", "agent that comes back"]
+)
 def test_a_kill_in_the_middle_costs_no_word(pocket, master, book, slow, tmp_path, victim):
     """kill -9 of an executor, one of its workers, or an agent: what is lost runs again."""
     counts = tmp_path / "counts.tsv"
@@ -174,6 +180,9 @@ def test_a_kill_in_the_middle_costs_no_word(pocket, master, book, slow, tmp_path
     await_running(master.address)
     if victim.startswith("agent"):
         pocket.agents[0].kill()
+        if victim == "agent that comes back":
+            # Its executor goes on: the master then reports tasks finished that it gave up for lost.
+            await_(lambda: unreachable(master.address) == 1)
         if victim != "agent":
             pocket.agents[0].start()
     else:

@@ -241,8 +241,8 @@ class Core:
             return []
         if update.state == "TASK_FINISHED" and update.intact:
             return self._finished(update.task_id, attempt)
-        if update.state == "TASK_FINISHED" and update.reason == "REASON_RECONCILIATION":
-            return []  # an answer, without the receipt; the executor's own update is under way
+        if update.state == "TASK_FINISHED" and not update.from_executor:
+            return []  # the master's word, without the receipt; the executor's is under way
         return self._lost(update, attempt)
 
     def _finished(self, task_id: str, attempt: Attempt) -> list[Action]:
