@@ -131,3 +131,15 @@ def test_a_scheduler_without_room_for_results_says_so(scheduler, monkeypatch):
     monkeypatch.setattr(scheduler.store, "put", put)
     outcome = worker.run(WordCount(), scheduler.url, "b0-1", task(scheduler, [1, 0, 22]))
     assert "HTTP 507 Insufficient Storage: No space left on device" in outcome.error
+
+
+def test_a_server_within_reach_is_reached(scheduler):
+    """The first contact leaves nothing behind."""
+    worker.reach(scheduler.url)
+
+
+def test_a_server_out_of_reach_is_noticed_before_any_work(scheduler):
+    """With its address and the option that helps."""
+    scheduler.close()
+    with pytest.raises(worker.UploadError, match=r"127\.0\.0\.1:\d+: .*refused.*--advertise"):
+        worker.reach(scheduler.url)

@@ -86,8 +86,10 @@ def pocket() -> Iterator[PocketCluster]:
 def master(pocket) -> Daemon:
     """A master that soon notices lost agents, with two agents."""
     leading = pocket.start_master(agent_ping_timeout="1secs", max_agent_ping_timeouts="3")
-    for _ in range(2):
-        pocket.start_agent(str(leading.address), resources=RESOURCES)
+    pocket.start_agent(str(leading.address), resources=RESOURCES)
+    # Without cgroups: two agents of a machine would take each other's for orphans.
+    plain = {"launcher": "posix", "isolation": "posix/cpu,posix/mem"}
+    pocket.start_agent(str(leading.address), resources=RESOURCES, **plain)
     pocket.cluster()
     return leading
 
@@ -286,6 +288,17 @@ def test_an_executor_that_agents_lack_is_named_with_its_error(master, book):
     assert "the executors end before they take up work" in said
     assert "/no/executor: not found" in said
     assert time.monotonic() - began < 20
+
+
+def test_an_address_that_agents_cannot_reach_is_named(master, book):
+    """One that is reserved for documentation; within seconds, with the option to use."""
+    began = time.monotonic()
+    command = Command("wordcount", book, "--master", master.address, "--advertise", "192.0.2.1")
+    status, said = command.done(60)
+    assert status == 1
+    assert "cannot reach the scheduler's server at 192.0.2.1:" in said
+    assert "--advertise" in said
+    assert time.monotonic() - began < 30
 
 
 def test_a_cluster_without_agents_is_no_place_to_wait(pocket, book):

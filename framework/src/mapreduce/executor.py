@@ -138,13 +138,14 @@ class MapExecutor(PyMesosExecutor):  # type: ignore[misc]  # PyMesos has no type
     # Callbacks of PyMesos, on its thread.
 
     def registered(self, driver: Any, executor: Any, framework: Any, agent: Any) -> None:
-        """Load the job; a failure to do so is every task's."""
+        """Load the job and find the scheduler; a failure to do so is every task's."""
         data = payload.decode(executor["data"])
         self._server, self._workers = data["server"], data["workers"]
         try:
+            worker.reach(self._server)
             self._start(data["job"])
         except MapReduceError as error:
-            self._trouble = f"the job cannot be loaded on this agent: {error}"
+            self._trouble = str(error)
 
     def _start(self, name: str) -> None:
         global _job

@@ -4,6 +4,7 @@ What can go wrong is returned as text rather than raised, as it goes into a task
 """
 
 import http.client
+import socket
 import time
 import traceback
 import urllib.parse
@@ -15,6 +16,10 @@ from mapreduce import results, splits
 from mapreduce.errors import MapReduceError
 from mapreduce.job import Job
 from mapreduce.sources import Source, open_source
+
+CONNECT_TIMEOUT = 3.0
+CONNECT_ATTEMPTS = 2
+"""For the first contact with the scheduler's server: one that is out of reach stays so."""
 
 UPLOAD_ATTEMPTS = 4
 UPLOAD_TIMEOUT = 30.0
@@ -84,6 +89,23 @@ def _where(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)[1:]
     lines = "".join(f" at {frame.filename}:{frame.lineno}" for frame in frames[-3:])
     return f"{type(error).__name__}: {error}{lines}"
+
+
+def reach(server: str) -> None:
+    """Make sure that the scheduler's server can be reached; raises UploadError."""
+    url = urllib.parse.urlsplit(server)
+    trouble: Exception | None = None
+    for _ in range(CONNECT_ATTEMPTS):
+        try:
+            assert url.hostname is not None  # the scheduler's own address
+            socket.create_connection((url.hostname, url.port or 80), CONNECT_TIMEOUT).close()
+            return
+        except OSError as error:
+            trouble = error
+    raise UploadError(
+        f"this agent cannot reach the scheduler's server at {url.netloc}: {trouble}. "
+        "--advertise sets another address."
+    )
 
 
 def upload(server: str, task_id: str, number: int, part: bytes) -> None:
