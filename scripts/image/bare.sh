@@ -1,3 +1,4 @@
+#!/bin/sh
 # Makes a node of plain Debian: systemd as init and what Ansible needs, nothing of Mesos.
 # Runs as root in a container; the packages' names come as arguments.
 set -eu
