@@ -15,7 +15,7 @@ SERVICES = {
 }
 """Group of the inventory: unit of systemd that its hosts run."""
 
-JOURNAL_LINES = 30
+JOURNAL_LINES = 60
 
 
 @pytest.fixture
@@ -33,22 +33,22 @@ def tasks(leader: Node) -> Iterator[Launcher]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Add every service's state and the end of its journal to the report of a failed test."""
+    """Add each service's state, and its journal since the test began, to a failed test's report."""
     report = yield
     if report.failed:
         for group, unit in SERVICES.items():
             for node in inventory.group(group):
-                report.sections.append((f"{unit} on {node.name}", _service_report(node, unit)))
+                report.sections.append(
+                    (f"{unit} on {node.name}", _service_report(node, unit, call.start))
+                )
     return report
 
 
-def _service_report(node: Node, unit: str) -> str:
+def _service_report(node: Node, unit: str, since: float) -> str:
     # A node may be what has failed: it must not hide the test's own message.
-    command = (
-        f"systemctl is-active {unit}; journalctl --unit={unit} --no-pager --lines={JOURNAL_LINES}"
-    )
+    journal = f"journalctl --unit={unit} --since=@{since:.0f} --lines={JOURNAL_LINES} --no-pager"
     try:
-        result = node.host.run(command)
+        result = node.host.run(f"systemctl is-active {unit}; {journal}")
     except Exception as error:
         return f"no answer from the node: {error}"
     return str(result.stdout + result.stderr)
