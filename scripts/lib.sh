@@ -11,7 +11,7 @@ VENV=${MESOS_LAB_VENV:-$ROOT/.venv}
 export ROOT STATE LOGS VENV
 
 say() { printf '%s\n' "$@"; }
-note() { printf '   %s\n' "$*"; }
+note() { printf '   %s\n' "$@"; }
 die() {
     printf 'error: %s\n' "$1" >&2
     shift
@@ -107,4 +107,16 @@ find_python() {
 }
 usable_python() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null
+}
+
+# Tests that run a real ZooKeeper are skipped where there is none.
+ensure_zookeeper() {
+    if [[ -e /usr/share/java/zookeeper.jar ]] && command -v java >/dev/null; then return 0; fi
+    if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+        step "Package lists" apt_get update
+        step "ZooKeeper" apt_get install --no-install-recommends libzookeeper-java default-jre-headless
+    else
+        note "No ZooKeeper here: tests that need one are skipped." \
+            "Debian has it in libzookeeper-java and default-jre-headless."
+    fi
 }
