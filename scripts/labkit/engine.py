@@ -1,6 +1,7 @@
 """The Docker engine, through its command line client, which knows contexts and remote engines."""
 
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from labkit import digest
 from labkit.paths import ROOT
@@ -39,6 +41,20 @@ def run(*command: str, stdin: bytes | None = None, timeout: float | None = None)
         output = (result.stderr or result.stdout).decode(errors="replace").strip()
         raise CommandError(f"{' '.join(command[:4])} ... failed: {output}")
     return result.stdout.decode(errors="replace").rstrip("\n")
+
+
+def inspect(kind: str, *names: str) -> list[dict[str, Any]]:
+    """Return what the engine knows of these containers or networks, those left out that are not."""
+    if not names:
+        return []
+    command = ["docker", kind, "inspect", *names]
+    # Another lab's may go between a listing and this: the others are printed all the same.
+    result = subprocess.run(command, capture_output=True, check=False)
+    try:
+        found: list[dict[str, Any]] = json.loads(result.stdout)
+    except ValueError:
+        raise CommandError(result.stderr.decode(errors="replace").strip()) from None
+    return found
 
 
 def stream(*command: str) -> None:

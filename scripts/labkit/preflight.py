@@ -4,7 +4,6 @@ The judgement is pure: it takes what Docker and the host's routing table say as 
 """
 
 import ipaddress
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +33,11 @@ class Host:
 
     networks: tuple[Network, ...] = ()
     containers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Each container's labels by its name."""
+
+    states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Each container's state, as the engine tells it, by the container's name."""
+
     routes: tuple[tuple[str, str], ...] = ()
     """Destination and interface of each route, the default route left out."""
 
@@ -174,15 +178,13 @@ def look(names: Iterable[str]) -> Host:
     """Ask the engine for networks and the containers of these names, the host for routes."""
     wanted = set(names)
     ids = engine.run("docker", "network", "ls", "--quiet", "--no-trunc").split()
-    networks = json.loads(engine.run("docker", "network", "inspect", *ids)) if ids else []
     listing = engine.run("docker", "ps", "--all", "--format", "{{.Names}}").split()
     present = [name for name in listing if name in wanted]
-    containers = json.loads(engine.run("docker", "inspect", *present)) if present else []
+    containers = {item["Name"].lstrip("/"): item for item in engine.inspect("container", *present)}
     return Host(
-        networks=tuple(_network(network) for network in networks),
-        containers={
-            item["Name"].lstrip("/"): item["Config"]["Labels"] or {} for item in containers
-        },
+        networks=tuple(_network(network) for network in engine.inspect("network", *ids)),
+        containers={name: item["Config"]["Labels"] or {} for name, item in containers.items()},
+        states={name: item["State"] for name, item in containers.items()},
         routes=_routes() if engine.is_local() else (),
     )
 
