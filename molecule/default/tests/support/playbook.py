@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[4]
-SCENARIO = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", Path(__file__).parents[2]))
+HERE = Path(__file__).resolve()
+ROOT = HERE.parents[4]
+SCENARIO = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", HERE.parents[2]))
 PROGRAMS = Path(sys.executable).parent
 """Ansible's commands lie beside the interpreter that runs the tests."""
 TIMEOUT = 600
