@@ -71,7 +71,7 @@ watch_job() {
             printf '\r   %s %s\033[K' "$title" "$(elapsed "$started")"
         elif ((SECONDS - started >= next)); then
             printf '   %s ... %s: %s\n' "$title" "$(elapsed "$started")" "$(last_line "$log")"
-            next=$((next + 20))
+            next=$((SECONDS - started + 20))
         fi
     done
     if [[ -t 1 ]]; then printf '\r\033[K'; fi
