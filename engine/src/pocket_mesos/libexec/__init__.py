@@ -4,6 +4,7 @@ Each is a small script that starts this very interpreter without site packages, 
 within milliseconds. ``python -m pocket_mesos.libexec --install DIR`` writes them.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def install(folder: Path) -> list[Path]:
         target = folder / name
         text = script(module)
         if not target.is_file() or target.read_text() != text:
-            new = folder / f".{name}.new"
+            # Several agents of one machine may start at once.
+            new = folder / f".{name}.{os.getpid()}"
             new.write_text(text)
             new.chmod(0o755)
             new.replace(target)
