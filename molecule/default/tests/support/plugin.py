@@ -1,6 +1,6 @@
 """A plugin of pytest: fixtures of the cluster tests, and what a failed test prints of the nodes."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -32,7 +32,9 @@ def tasks(leader: Node) -> Iterator[Launcher]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add each service's state, and its journal since the test began, to a failed test's report."""
     report = yield
     if report.failed:

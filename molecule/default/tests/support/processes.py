@@ -22,7 +22,7 @@ class Process:
     def cgroups(self) -> dict[str, str]:
         """Return the process's cgroup path by controller; the unified hierarchy's is ''."""
         lines = self.node.run(f"cat /proc/{self.pid}/cgroup").splitlines()
-        paths = {}
+        paths: dict[str, str] = {}
         for line in lines:
             _, controllers, path = line.split(":", 2)
             paths |= dict.fromkeys(controllers.split(","), path)

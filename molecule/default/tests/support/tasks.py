@@ -142,7 +142,7 @@ def _fits(task: Task, offer: dict[str, Any]) -> bool:
         for each in offer["resources"]
         if each["type"] == "SCALAR"
     }
-    return (
+    return bool(
         offer["hostname"] == task.hostname
         and free.get("cpus", 0) >= task.cpus + EXECUTOR_CPUS
         and free.get("mem", 0) >= task.mem + EXECUTOR_MEM
