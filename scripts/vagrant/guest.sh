@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+#!/bin/sh
 # Turns a Debian into what Vagrant calls a base box: user vagrant with the published key,
 # sudo without a password, ssh host keys of its own at the first start. Vagrant replaces the
 # published key by a fresh one when the machine comes up. Runs as root inside the system,

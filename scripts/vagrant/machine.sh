@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+#!/bin/sh
 # What a virtual machine needs and a container doesn't: a network, a kernel, a way to start
 # it. Runs as root in a chroot of the machine's root file system; the label of that file
 # system is the first argument.
