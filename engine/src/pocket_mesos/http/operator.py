@@ -1,0 +1,93 @@
+"""What the operator APIs of master and agent have in common: their calls' types, files, pairs."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from pocket_mesos.http import messages
+from pocket_mesos.http.files import Files, FilesError, NoFileError, file_info
+from pocket_mesos.http.messages import Response
+from pocket_mesos.protocol.base import Message
+from pocket_mesos.protocol.mesos import DurationInfo
+
+FILE_CALLS = ("LIST_FILES", "READ_FILE")
+
+
+class GetMetrics(Message, frozen=True, kw_only=True):
+    timeout: DurationInfo | None = None
+
+
+class ListFiles(Message, frozen=True, kw_only=True):
+    path: str
+
+
+class ReadFile(Message, frozen=True, kw_only=True):
+    path: str
+    offset: int
+    length: int | None = None
+
+
+class OperatorCall(Message, frozen=True, kw_only=True):
+    """A call to an operator API: the fields that both daemons know."""
+
+    type: str | None = None
+    get_metrics: GetMetrics | None = None
+    list_files: ListFiles | None = None
+    read_file: ReadFile | None = None
+
+
+class Sentences:
+    """The answers to calls that one API can't take.
+
+    Args:
+        name: what Mesos calls the API's calls, ``master::Call`` or ``agent::Call``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._prefix = f"Failed to validate {name}: "
+
+    def missing(self, field: str) -> Response:
+        """Answer a call that lacks ``field``."""
+        return messages.bad_request(f"{self._prefix}Expecting '{field}' to be present")
+
+    @staticmethod
+    def absent(type_: str) -> Response:
+        """Answer a call that Mesos knows and Pocket does not."""
+        return messages.text(501, f"Pocket Mesos does not support the call {type_}")
+
+
+def answer_files(call: OperatorCall, files: Files, sentences: Sentences) -> Response:
+    """Answer one of :data:`FILE_CALLS`."""
+    try:
+        if call.type == "LIST_FILES":
+            return _list_files(call.list_files, files) or sentences.missing("list_files")
+        return _read_file(call.read_file, files) or sentences.missing("read_file")
+    except NoFileError:
+        return messages.text(404, "")
+    except FilesError as error:
+        return messages.bad_request(str(error))
+
+
+def _list_files(call: ListFiles | None, files: Files) -> Response | None:
+    if call is None:
+        return None
+    infos = [file_info(*one) for one in files.browse(call.path)]
+    listed = {"file_infos": infos} if infos else {}
+    return messages.api_json({"type": "LIST_FILES", "list_files": listed})
+
+
+def _read_file(call: ReadFile | None, files: Files) -> Response | None:
+    if call is None:
+        return None
+    data, _, size = files.read(call.path, call.offset, call.length)
+    return messages.api_json({"type": "READ_FILE", "read_file": {"size": size, "data": data}})
+
+
+def pairs(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Show flags or metrics as the v1 API does."""
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def logging_level() -> int:
+    """Return glog's verbosity: 0 unless debug lines are on."""
+    return int(logging.getLogger().isEnabledFor(logging.DEBUG))
