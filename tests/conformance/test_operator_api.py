@@ -1,0 +1,205 @@
+"""The operator API of master and agent: calls that read, files, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from . import transcripts
+from .expect import JSON_TYPE, TEXT_TYPE, Reply, refused
+from .scheduler import command_task
+from .wire import Address, Response, request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .cluster import Cluster
+
+MASTER = "master/operator_api/errors_and_files.json"
+AGENT = "agent/operator_api_errors.json"
+JSON_HEADERS = {"Content-Type": JSON_TYPE, "Accept": JSON_TYPE}
+JSON = Reply(200, content_type=JSON_TYPE)
+
+# Name in the recording: the call's body, and the answer.
+Table = dict[str, tuple[Any, Reply]]
+
+MASTER_REFUSALS: Table = {
+    "no type": (
+        {},
+        refused(400, "Failed to validate master::Call: Expecting 'type' to be present"),
+    ),
+    "unknown type": (
+        {"type": "NOSUCH"},
+        refused(400, "Failed to validate master::Call: Expecting 'type' to be present"),
+    ),
+    "invalid json": (
+        "{bad",
+        refused(400, "Failed to parse body into JSON: syntax error at line 1 near: bad"),
+    ),
+    "LIST_FILES without list_files": (
+        {"type": "LIST_FILES"},
+        refused(400, "Failed to validate master::Call: Expecting 'list_files' to be present"),
+    ),
+    "LIST_FILES unknown path": (
+        {"type": "LIST_FILES", "list_files": {"path": "/nope"}},
+        Reply(404, "", TEXT_TYPE),
+    ),
+    "READ_FILE unknown": (
+        {"type": "READ_FILE", "read_file": {"path": "/nope", "offset": 0}},
+        Reply(404, "", TEXT_TYPE),
+    ),
+    "READ_FILE no offset": (
+        {"type": "READ_FILE", "read_file": {"path": "/master/log"}},
+        refused(
+            400,
+            "Failed to convert JSON into Call protobuf: Missing required fields: read_file.offset",
+        ),
+    ),
+    "GET_METRICS without get_metrics": (
+        {"type": "GET_METRICS"},
+        refused(400, "Failed to validate master::Call: Expecting 'get_metrics' to be present"),
+    ),
+    "TEARDOWN unknown framework": (
+        {"type": "TEARDOWN", "teardown": {"framework_id": {"value": "nope"}}},
+        refused(400, "No framework found with specified ID"),
+    ),
+    "TEARDOWN without body": (
+        {"type": "TEARDOWN"},
+        refused(400, "Failed to validate master::Call: Expecting 'teardown' to be present"),
+    ),
+    "GET_CONTAINERS sent to a master": (
+        {"type": "GET_CONTAINERS"},
+        refused(400, "Failed to validate master::Call: Expecting 'type' to be present"),
+    ),
+}
+AGENT_REFUSALS: Table = {
+    "no type": ({}, refused(400, "Failed to validate agent::Call: Expecting 'type' to be present")),
+    "unknown type": (
+        {"type": "NOSUCH"},
+        refused(400, "Failed to validate agent::Call: Expecting 'type' to be present"),
+    ),
+    "LIST_FILES unknown": (
+        {"type": "LIST_FILES", "list_files": {"path": "/nope"}},
+        Reply(404, "", TEXT_TYPE),
+    ),
+}
+
+
+def call(address: Address, body: Any) -> Response:
+    """POST a call to the operator API."""
+    return request(address, "POST", "/api/v1", body, JSON_HEADERS)
+
+
+def answer(address: Address, type_: str, **fields: Any) -> Any:
+    """Make a call that reads and return what it answers under its own name."""
+    found = call(address, {"type": type_, **fields})
+    assert JSON.problems(found) == []
+    assert found.json()["type"] == type_
+    return found.json()[type_.lower()]
+
+
+@pytest.mark.transcript(MASTER)
+@pytest.mark.parametrize("name", MASTER_REFUSALS)
+def test_a_master_refuses(cluster: Cluster, name: str) -> None:
+    """A call that is malformed, unknown or about nothing is answered with Mesos' sentence."""
+    body, reply = MASTER_REFUSALS[name]
+    assert reply.problems(call(cluster.master, body)) == []
+
+
+@pytest.mark.transcript(AGENT)
+@pytest.mark.parametrize("name", AGENT_REFUSALS)
+def test_an_agent_refuses(cluster: Cluster, name: str) -> None:
+    """The agent's sentences name its own calls."""
+    body, reply = AGENT_REFUSALS[name]
+    assert reply.problems(call(cluster.agent.address, body)) == []
+
+
+@pytest.mark.transcript("master/idle/v1_GET_HEALTH.json")
+@pytest.mark.parametrize("which", ["master", "agent"])
+def test_both_answer_who_they_are(cluster: Cluster, which: str) -> None:
+    """Health, version, flags, logging level and metrics are those that the endpoints show."""
+    address = cluster.master if which == "master" else cluster.agent.address
+    assert answer(address, "GET_HEALTH") == {"healthy": True}
+    version = request(address, "GET", "/version").json()
+    assert answer(address, "GET_VERSION")["version_info"]["version"] == version["version"]
+    flags = {pair["name"]: pair["value"] for pair in answer(address, "GET_FLAGS")["flags"]}
+    assert flags == request(address, "GET", "/flags").json()["flags"]
+    assert isinstance(answer(address, "GET_LOGGING_LEVEL")["level"], int)
+    metrics = answer(address, "GET_METRICS", get_metrics={})["metrics"]
+    shown = request(address, "GET", "/metrics/snapshot").json()
+    assert {metric["name"] for metric in metrics} == set(shown)
+
+
+@pytest.fixture
+def running(cluster: Cluster) -> Iterator[dict[str, str]]:
+    """A command task that runs until the test is over: the ids of its framework and container."""
+    scheduler = cluster.subscribe("operator")
+    agent_id = cluster.agent.agent_id
+    scheduler.launch(scheduler.offer(), command_task("t-op", agent_id, "echo started; sleep 600"))
+    status = scheduler.wait_status("t-op", "TASK_RUNNING")
+    container = status["container_status"]["container_id"]["value"]
+    yield {"framework": scheduler.framework_id, "container": container}
+
+
+@pytest.mark.transcript("master/running/v1_GET_STATE.json")
+def test_a_master_tells_what_runs(cluster: Cluster, running: dict[str, str]) -> None:
+    """The master's calls show the framework, its task and its agent; GET_STATE holds them all."""
+    master = cluster.master
+    state = answer(master, "GET_STATE")
+    for frameworks in (answer(master, "GET_FRAMEWORKS"), state["get_frameworks"]):
+        ids = [one["framework_info"]["id"]["value"] for one in frameworks["frameworks"]]
+        assert running["framework"] in ids
+    for tasks in (answer(master, "GET_TASKS"), state["get_tasks"]):
+        mine = [t for t in tasks["tasks"] if t["framework_id"]["value"] == running["framework"]]
+        assert [(t["task_id"]["value"], t["state"]) for t in mine] == [("t-op", "TASK_RUNNING")]
+    for agents in (answer(master, "GET_AGENTS"), state["get_agents"]):
+        ids = [one["agent_info"]["id"]["value"] for one in agents["agents"]]
+        assert cluster.agent.agent_id in ids
+    assert answer(master, "GET_MASTER")["master_info"]["port"] == master.port
+
+
+@pytest.mark.transcript("agent/running/v1_GET_STATE.json")
+def test_an_agent_tells_what_runs(cluster: Cluster, running: dict[str, str]) -> None:
+    """The agent's calls show the task among the launched ones, its executor and container."""
+    agent = cluster.agent.address
+    tasks = answer(agent, "GET_TASKS")["launched_tasks"]
+    mine = [t for t in tasks if t["framework_id"]["value"] == running["framework"]]
+    assert [t["task_id"]["value"] for t in mine] == ["t-op"]
+    executors = answer(agent, "GET_EXECUTORS")["executors"]
+    names = [one["executor_info"]["executor_id"]["value"] for one in executors]
+    assert "t-op" in names
+    containers = answer(agent, "GET_CONTAINERS")["containers"]
+    assert running["container"] in [one["container_id"]["value"] for one in containers]
+    assert answer(agent, "GET_AGENT")["agent_info"]["id"]["value"] == cluster.agent.agent_id
+
+
+@pytest.mark.transcript("agent/running/files_endpoints.json")
+def test_an_agent_hands_out_sandboxes(cluster: Cluster, running: dict[str, str]) -> None:
+    """LIST_FILES and READ_FILE give the sandbox's files, their sizes, and bytes in base64."""
+    folder = f"{cluster.agent.sandbox(running['framework'], 't-op')}"
+    agent = cluster.agent.address
+    infos = answer(agent, "LIST_FILES", list_files={"path": folder})["file_infos"]
+    assert {f"{folder}/stdout", f"{folder}/stderr"} <= {info["path"] for info in infos}
+    whole = answer(agent, "READ_FILE", read_file={"path": f"{folder}/stdout", "offset": 0})
+    data = base64.b64decode(whole["data"])
+    assert b"started\n" in data and whole["size"] == len(data)
+    piece = {"path": f"{folder}/stdout", "offset": 0, "length": 3}
+    found = answer(agent, "READ_FILE", read_file=piece)
+    assert base64.b64decode(found["data"]) == data[:3] and found["size"] >= len(data)
+    behind = {"path": f"{folder}/stdout", "offset": 100_000}
+    assert answer(agent, "READ_FILE", read_file=behind)["data"] == ""
+
+
+@transcripts.recorded
+@pytest.mark.transcript(MASTER)
+@pytest.mark.parametrize(
+    ("recording", "name", "reply"),
+    [(MASTER, name, reply) for name, (_, reply) in MASTER_REFUSALS.items()]
+    + [(AGENT, name, reply) for name, (_, reply) in AGENT_REFUSALS.items()],
+)
+def test_real_mesos_refuses_operator_calls_so(recording: str, name: str, reply: Reply) -> None:
+    """The recorded answers meet what is asserted here."""
+    entry = transcripts.load(recording)[name]
+    assert reply.problems(transcripts.response(entry["response"])) == []
