@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pocket_mesos.protocol.base import replace
 from pocket_mesos.protocol.mesos import Range, Ranges, Resource, Scalar, ValueType
-from pocket_mesos.resources import is_empty, parse_resources
+from pocket_mesos.resources import ParseError, is_empty, parse_resources
 
 _MB = 1024 * 1024
 _RESERVED_MEM = 1024
@@ -24,9 +24,10 @@ def resources(text: str | None, default_role: str, work_dir: Path) -> list[Resou
         work_dir: a folder on the disk that is offered; need not exist yet.
 
     Raises:
-        ParseError: the text is no list of resources.
+        ParseError: the text is no list of resources, or it reserves some for a role.
     """
     named = parse_resources(text, default_role) if text else []
+    _refuse_reservations(named)
     found = {
         "cpus": _scalar("cpus", float(os.cpu_count() or 1)),
         "mem": _scalar("mem", float(_offered(_total_mem(), _RESERVED_MEM))),
@@ -38,6 +39,16 @@ def resources(text: str | None, default_role: str, work_dir: Path) -> list[Resou
     there = [one for one in (*named, *detected) if not is_empty(one)]
     # Unreserved resources carry no role on the wire.
     return [replace(one, role=None) if one.role == "*" else one for one in there]
+
+
+def _refuse_reservations(named: list[Resource]) -> None:
+    """Stop where resources are promised to one role: without reservations all would get them."""
+    for one in named:
+        if one.role not in (None, "*") or one.reservations:
+            raise ParseError(
+                f"Resource '{one.name}' is reserved for a role, which Pocket Mesos does not "
+                "support; name unreserved resources in --resources, and no --default_role"
+            )
 
 
 def _offered(total: int, reserved: int) -> int:

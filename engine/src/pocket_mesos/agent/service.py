@@ -205,6 +205,12 @@ def _containerizer(
         stall_timeout=flags.fetcher_stall_timeout,
         frameworks_home=flags.frameworks_home,
     )
+    try:
+        flags.runtime_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(
+            f"Failed to write to runtime_dir '{flags.runtime_dir}': {error.strerror}"
+        ) from error
     return Containerizer(launcher, made, fetcher, flags.runtime_dir, terminated)
 
 

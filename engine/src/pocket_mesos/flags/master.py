@@ -6,6 +6,10 @@ from pocket_mesos.flags.types import BOOLEAN, BYTES, DURATION, INTEGER, NUMBER, 
 from pocket_mesos.resources import ParseError, parse_resources
 
 
+def _ping_timeout(seconds: float) -> str | None:
+    return None if 1 <= seconds <= 900 else "expected between 1secs and 15mins"
+
+
 def _at_least_ten_minutes(seconds: float) -> str | None:
     return None if seconds >= 600 else "expected at least 10mins"
 
@@ -81,7 +85,7 @@ class MasterFlags(CommonFlags):
         15.0,
         "Time within which an agent must answer a ping. An agent that misses "
         "`max_agent_ping_timeouts` of them is marked unreachable.",
-        validator=positive,
+        validator=_ping_timeout,
         alias="slave_ping_timeout",
     )
     max_agent_ping_timeouts = flag(

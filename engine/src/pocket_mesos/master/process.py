@@ -71,6 +71,7 @@ class MasterProcess:
         self._runner: Runner | None = None
         self._session: ZooKeeperSession | None = None
         self._following: asyncio.Task[None] | None = None
+        self._weights: dict[str, float] = {}
 
     async def start(self) -> int:
         """Bind, serve, and stand for election.
@@ -80,10 +81,16 @@ class MasterProcess:
 
         Raises:
             BindError: the address can't be had.
-            OSError: the work folder can't be made.
+            SettingsError: a flag's value can't be used, or the work folder can't be made.
         """
         flags = self._flags
-        flags.work_dir.mkdir(parents=True, exist_ok=True)
+        self._weights = _weights(flags.weights)
+        try:
+            flags.work_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"Failed to write to work_dir '{flags.work_dir}': {error.strerror}"
+            ) from error
         bind_ip = flags.ip or self._network.own_address()
         router = Router()
         self._server = Server(router)
@@ -101,11 +108,13 @@ class MasterProcess:
         Raises:
             LeadershipLostError: this master led and does so no more.
         """
-        assert self._runner is not None
+        assert self._runner is not None and self._following is not None
         lost = asyncio.ensure_future(self._runner.wait_until_lost())
         asked = asyncio.ensure_future(stop.wait())
+        # A master that can't follow the election any more must not stand as if it could.
+        ends = {lost, asked, self._following}
         try:
-            done, _ = await asyncio.wait({lost, asked}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
         finally:
@@ -180,8 +189,8 @@ class MasterProcess:
             roles=frozenset(roles) | {"*"} if flags.roles is not None else None,
         )
         core = Core(config, HierarchicalAllocator(options))
-        if flags.weights is not None:
-            core.handle(WeightsUpdated(weights=_weights(flags.weights)), 0.0)
+        if self._weights:
+            core.handle(WeightsUpdated(weights=self._weights), 0.0)
         return core
 
 
@@ -210,7 +219,7 @@ def _names(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
-def _weights(text: str) -> dict[str, float]:
+def _weights(text: str | None) -> dict[str, float]:
     """Read ``role=weight,role=weight``.
 
     Raises:
