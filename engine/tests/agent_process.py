@@ -60,7 +60,12 @@ class AgentProcess:
 
     async def wait(self, within: float = 15.0) -> int:
         assert self.process is not None
-        return await asyncio.to_thread(self.process.wait, within)
+        try:
+            return await asyncio.to_thread(self.process.wait, within)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                f"still running after {within} s:\n{self.log.read_text()}"
+            ) from None
 
     async def kill(self) -> None:
         self.signal(signal.SIGKILL)

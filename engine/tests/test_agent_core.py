@@ -600,6 +600,18 @@ def test_shutting_down_waits_for_the_last_executor() -> None:
     assert kinds(ended(core, "t"))[-1] == "Exit"
 
 
+def test_shutting_down_during_a_registration_still_ends() -> None:
+    """The master's late answer must not bring an agent back to life that is leaving."""
+    core = Core()
+    core.running(task("t", "sleep 1"))
+    core.feed(events.LinkLost(reason="cut"))
+    core.fire("register")
+    assert sent(core.feed(events.ShutdownRequested())) == []
+    registered = link.Registered(agent_id=AGENT_ID, total_ping_timeout_seconds=75.0)
+    assert sent(core.master(registered)) == [link.Unregister()]
+    assert kinds(ended(core, "t"))[-1] == "Exit"
+
+
 def test_an_idle_agent_shuts_down_at_once() -> None:
     """Told so by the master, for one that was removed."""
     done = Core().master(link.Shutdown(message="removed"))

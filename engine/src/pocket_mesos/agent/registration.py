@@ -107,6 +107,10 @@ def _task(agent: "Agent", executor: Executor, task: Task) -> link.Task:
 
 def registered(agent: "Agent", event: link.Registered) -> None:
     """Take the id that the master gives, and send what has waited."""
+    if agent.phase is Phase.TERMINATING:
+        # The wish to leave came while the registration was under way: now the master can be told.
+        agent.emit(actions.SendMaster(call=link.Unregister()))
+        return
     if agent.info.id is None:
         agent.info = replace(agent.info, id=event.agent_id)
         log.info("Registered with master; given agent ID %s", agent.id)
