@@ -1,4 +1,4 @@
-"""A real ZooKeeper server for the tests of a highly available cluster.
+"""A real ZooKeeper server for tests, which can kill it, start it again and freeze it.
 
 Runs the server classes of the distribution's package (Debian: libzookeeper-java) on a
 free port of the loopback, with a short tick so that short session timeouts are granted.
@@ -7,6 +7,7 @@ free port of the loopback, with a short tick so that short session timeouts are 
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -29,13 +30,15 @@ def missing() -> str | None:
 
 
 class ZooKeeper:
-    """One standalone server, whose files are in a run's folder."""
+    """One standalone server that runs; its data, in a run's folder, outlive it."""
 
     def __init__(self, run: Path) -> None:
         self.port = free_port()
-        self.url = f"zk://{HOST}:{self.port}/mesos"
+        self.address = f"{HOST}:{self.port}"
+        self.url = f"zk://{self.address}/mesos"
+        self._run = run
         self._log = run / "zookeeper.log"
-        config = run / "zoo.cfg"
+        self._config = run / "zoo.cfg"
         lines = {
             "tickTime": TICK_MS,
             "dataDir": run / "zookeeper",
@@ -44,15 +47,19 @@ class ZooKeeper:
             "admin.enableServer": "false",
             "4lw.commands.whitelist": "ruok",
         }
-        config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+        self._config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+        self.start()
+
+    def start(self) -> None:
+        """Start, or start again with the data of before, and wait until it serves."""
         jars = f"{JARS}/zookeeper.jar:{JARS}/*"
-        with self._log.open("wb") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["java", "-Xmx128m", "-cp", jars, SERVER, str(config)],
+                ["java", "-Xmx128m", "-cp", jars, SERVER, str(self._config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=daemon_environment(run),
+                env=daemon_environment(self._run),
                 start_new_session=True,
             )
         eventually(self._serving, f"ZooKeeper serving on port {self.port}")
@@ -68,6 +75,14 @@ class ZooKeeper:
             return False
 
     def close(self) -> None:
-        """End the server."""
+        """Die without a word."""
         self._process.kill()
         self._process.wait()
+
+    def freeze(self) -> None:
+        """Answer nothing more, as across a network that broke."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        self._process.send_signal(signal.SIGCONT)

@@ -29,7 +29,9 @@ from pocket_mesos.election import (
 )
 from pocket_mesos.protocol.mesos import MasterInfo
 
-from .conftest import HOST, ZooKeeperServer, _free_port
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the conformance suite's harness
+from conformance.pocket import HOST, free_port
+from conformance.zookeeper import ZooKeeper
 
 pytestmark = pytest.mark.integration
 
@@ -43,7 +45,7 @@ WAIT = 20.0
 class Candidate:
     """One master's part in the election, in this process."""
 
-    def __init__(self, zookeeper: ZooKeeperServer, name: str, auth: str, session: float) -> None:
+    def __init__(self, zookeeper: ZooKeeper, name: str, auth: str, session: float) -> None:
         self.info = master_info(id_=name, ip="127.0.0.1", port=5050, hostname=name)
         address = parse_zookeeper(f"zk://{auth}{zookeeper.address}/lab/mesos")
         self.session = ZooKeeperSession(address, session)
@@ -72,7 +74,7 @@ class Candidate:
 
 @asynccontextmanager
 async def candidates(
-    zookeeper: ZooKeeperServer, *names: str, auth: str = "", session: float = SESSION_SECONDS
+    zookeeper: ZooKeeper, *names: str, auth: str = "", session: float = SESSION_SECONDS
 ) -> AsyncIterator[list[Candidate]]:
     """Candidates in the order in which they entered."""
     made: list[Candidate] = []
@@ -87,7 +89,7 @@ async def candidates(
             await one.stop()
 
 
-async def _children(zookeeper: ZooKeeperServer, wanted: Callable[[list[str]], bool]) -> list[str]:
+async def _children(zookeeper: ZooKeeper, wanted: Callable[[list[str]], bool]) -> list[str]:
     """Wait until the election's znodes are as wanted."""
 
     def look() -> list[str]:
@@ -108,7 +110,7 @@ async def _children(zookeeper: ZooKeeperServer, wanted: Callable[[list[str]], bo
     return await asyncio.to_thread(look)
 
 
-async def test_lowest_number_leads_and_the_next_one_follows(zookeeper: ZooKeeperServer) -> None:
+async def test_lowest_number_leads_and_the_next_one_follows(zookeeper: ZooKeeper) -> None:
     """All see the first as leader; when it ends, all see the second, at once."""
     async with candidates(zookeeper, "first", "second", "third") as (first, second, third):
         for one in (first, second, third):
@@ -122,7 +124,7 @@ async def test_lowest_number_leads_and_the_next_one_follows(zookeeper: ZooKeeper
         assert time.monotonic() - began < SESSION_SECONDS, "a clean end needs no timeout"
 
 
-async def test_znodes_are_those_of_real_mesos(zookeeper: ZooKeeperServer) -> None:
+async def test_znodes_are_those_of_real_mesos(zookeeper: ZooKeeper) -> None:
     """Data, flags and ACL as a real master leaves them, nothing else under the path."""
     async with candidates(zookeeper, "m1"):
         (name,) = await _children(zookeeper, lambda found: len(found) == 1)
@@ -142,7 +144,7 @@ async def test_znodes_are_those_of_real_mesos(zookeeper: ZooKeeperServer) -> Non
     assert (acl.perms, acl.id.scheme, acl.id.id) == (31, "world", "anyone")
 
 
-async def test_credentials_keep_strangers_from_the_election(zookeeper: ZooKeeperServer) -> None:
+async def test_credentials_keep_strangers_from_the_election(zookeeper: ZooKeeper) -> None:
     """With user:password@ everybody may read and only the masters may write."""
     async with candidates(zookeeper, "m1", auth="user:secret@"):
         await _children(zookeeper, lambda found: len(found) == 1)
@@ -160,11 +162,11 @@ async def test_credentials_keep_strangers_from_the_election(zookeeper: ZooKeeper
             client.close()
 
 
-async def test_short_break_leaves_leadership_alone(zookeeper: ZooKeeperServer) -> None:
+async def test_short_break_leaves_leadership_alone(zookeeper: ZooKeeper) -> None:
     """A server that dies and is back within the session's time: suspended, then as before."""
     async with candidates(zookeeper, "first", "second", session=LONG_SECONDS) as (first, second):
         before = await _children(zookeeper, lambda found: len(found) == 2)
-        await asyncio.to_thread(zookeeper.kill)
+        await asyncio.to_thread(zookeeper.close)
         await first.reached(SessionState.SUSPENDED)
         await asyncio.to_thread(zookeeper.start)
         first.states.clear()
@@ -176,7 +178,7 @@ async def test_short_break_leaves_leadership_alone(zookeeper: ZooKeeperServer) -
 
 
 async def test_long_break_means_nobody_leads_until_the_next_election(
-    zookeeper: ZooKeeperServer,
+    zookeeper: ZooKeeper,
 ) -> None:
     """Without word for a whole session, each takes its session for lost, and contends again."""
     async with candidates(zookeeper, "first", "second") as (first, second):
@@ -192,7 +194,7 @@ async def test_long_break_means_nobody_leads_until_the_next_election(
         await _children(zookeeper, lambda found: len(found) == 2)
 
 
-async def test_garbage_among_the_znodes_is_no_leader(zookeeper: ZooKeeperServer) -> None:
+async def test_garbage_among_the_znodes_is_no_leader(zookeeper: ZooKeeper) -> None:
     """Unreadable data is an error in the log; other names are not looked at."""
     client = KazooClient(hosts=zookeeper.address)
     client.start()
@@ -220,9 +222,9 @@ class Master:
     """A mesos-master process."""
 
     def __init__(
-        self, zookeeper: ZooKeeperServer, folder: Path, session: float = SESSION_SECONDS
+        self, zookeeper: ZooKeeper, folder: Path, session: float = SESSION_SECONDS
     ) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.log = folder / f"{self.port}.log"
         with self.log.open("wb") as log:
@@ -260,7 +262,7 @@ class Master:
 
 
 @pytest.fixture
-def masters(zookeeper: ZooKeeperServer, tmp_path: Path) -> Iterator[list[Master]]:
+def masters(zookeeper: ZooKeeper, tmp_path: Path) -> Iterator[list[Master]]:
     """Three masters that agree on a leader, which comes first."""
     made = [Master(zookeeper, tmp_path) for _ in range(3)]
     try:
@@ -304,7 +306,7 @@ def test_leader_that_ends_hands_over_at_once(masters: list[Master]) -> None:
 
 
 def test_leader_that_lost_its_session_exits_and_followers_wait(
-    masters: list[Master], zookeeper: ZooKeeperServer
+    masters: list[Master], zookeeper: ZooKeeper
 ) -> None:
     """Without ZooKeeper nobody can know who leads: the leader ends itself, the others say 503."""
     leader, *others = masters
@@ -322,13 +324,13 @@ def test_leader_that_lost_its_session_exits_and_followers_wait(
 
 
 def test_suspended_leader_decides_nothing_until_it_knows(
-    zookeeper: ZooKeeperServer, tmp_path: Path
+    zookeeper: ZooKeeper, tmp_path: Path
 ) -> None:
     """Requests wait while the session may be lost, and are answered when it is not."""
     leader = Master(zookeeper, tmp_path, session=LONG_SECONDS)
     try:
         own = eventually(leader.sees_leader)
-        zookeeper.kill()
+        zookeeper.close()
         eventually(lambda: "SUSPENDED" in leader.log.read_text())
         with pytest.raises(TimeoutError):
             urllib.request.urlopen(f"{leader.url}/state", timeout=0.3)
