@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -83,6 +84,12 @@ class AgentProcess:
         runs = self.work_dir / "slaves/m-S0/frameworks" / framework / "executors" / executor
         return (runs / "runs" / "latest").resolve()
 
+    def acknowledged(self) -> bool:
+        """Say whether every checkpointed update has its acknowledgement on disk as well."""
+        files = list(self.work_dir.rglob("task.updates"))
+        kinds = [json.loads(line)["type"] for one in files for line in _whole_lines(one)]
+        return kinds.count("UPDATE") == kinds.count("ACK")
+
     def processes(self) -> list[int]:
         """Live processes that belong to this agent's tasks."""
         mark = f"MESOS_DIRECTORY={self.work_dir}".encode()
@@ -119,6 +126,10 @@ class AgentProcess:
                 break
             signal.sigtimedwait([], 0.02)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    return path.read_bytes().rpartition(b"\n")[0].splitlines()
 
 
 def _free_port() -> int:

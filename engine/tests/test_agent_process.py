@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -545,6 +544,7 @@ async def test_checkpointed_tasks_live_through_kill_9_of_the_agent(
     await master.update("c", "TASK_RUNNING")
     await master.update("wait", "TASK_RUNNING")
     before = set(agent.processes())
+    await master.until(agent.acknowledged)  # what is not on disk is rightly sent again
     await agent.kill()
     ended.touch()
     await asyncio.sleep(0.5)
@@ -766,19 +766,6 @@ async def test_endpoints_show_the_running_agent(master: FakeMaster, agents: Star
         "offset": 0,
     }
     assert set(await agent.get("/version")) >= {"version"}
-
-
-async def test_launching_is_quick(master: FakeMaster, agents: Start) -> None:
-    """A command task is running within a time that leaves room for a busy machine."""
-    agents()
-    await registered(master)
-    times = []
-    for number in range(5):
-        begun = time.monotonic()
-        master.run(framework(), task(f"t{number}", "true"))
-        await master.update(f"t{number}", "TASK_RUNNING")
-        times.append(time.monotonic() - begun)
-    assert sorted(times)[2] < 1.0, times
 
 
 async def test_the_layout_on_disk_is_mesos(master: FakeMaster, agents: Start) -> None:
