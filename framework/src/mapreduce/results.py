@@ -1,30 +1,118 @@
-"""How partial results travel: encoded pairs in parts, and a receipt by which they are verified.
+"""How results reach the scheduler: parts with a digest each, and files of sorted rows.
 
 An executor sends the parts of a task's result to the scheduler's server and then reports the task
-finished with the receipt. The scheduler counts a result only if every part of the receipt is there
-and intact.
+finished with their digests. The scheduler counts a result only if all its parts are there.
 """
 
 import hashlib
 import marshal
-from collections.abc import Iterator, Mapping
+import os
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mapreduce.errors import MapReduceError
 
+Row = tuple[str, Any]
+
 MARSHAL_VERSION = 4
 """Understood by every supported Python, so that client and agents may differ.
 
-marshal rather than JSON: pairs hold bytes and tuples. Rather than pickle: it runs no code.
+marshal rather than JSON: values may hold tuples and bytes. Rather than pickle: it runs no code.
 """
 
-PAIRS_PER_PART = 200_000
-"""Pairs after which an executor sends what it has, so that its memory stays bounded."""
+CHUNK_ROWS = 2000
+CHUNK_BYTES = 1 << 17
+"""A chunk of rows, at most and about: a merge holds one of each file, of which there are many."""
+
+BLOCK = 1 << 20
+"""Bytes of a part that a server takes in at a time."""
+
+_LENGTH = struct.Struct("<Q")
 
 
 class ResultError(MapReduceError):
-    """Pairs that cannot be sent: the job's fault."""
+    """Rows that cannot be sent: the job's fault."""
+
+
+class PartError(MapReduceError):
+    """A part that did not arrive as it was sent."""
+
+
+def digest(part: bytes) -> str:
+    """Return the checksum of a part: 32 hexadecimal digits."""
+    return _new_digest(part).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the checksum of a part that is a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, _new_digest).hexdigest()
+
+
+def _new_digest(part: bytes = b"") -> "hashlib.blake2b":
+    return hashlib.blake2b(part, digest_size=16)
+
+
+class Store:
+    """Parts of results as files in `folder`, for as long as the job runs.
+
+    A part's digest is in its file's name, and the file is there only once it was verified: what
+    has arrived is known without reading it again, also by a scheduler that was started anew.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, task_id: str, number: int, wanted: str, blocks: Iterable[bytes]) -> None:
+        """Keep the blocks as a part, if their digest is `wanted`.
+
+        Raises PartError if it is another one, OSError if there is no room, and whatever the
+        blocks' source raises.
+        """
+        # Complete under its name or not there; the same part may arrive twice at once.
+        arriving = self._folder / f"arriving-{os.urandom(8).hex()}"
+        found = _new_digest()
+        try:
+            with arriving.open("wb") as file:
+                for block in blocks:
+                    found.update(block)
+                    file.write(block)
+            if found.hexdigest() != wanted:
+                raise PartError("the part arrived damaged")
+            arriving.replace(self.path(task_id, number, wanted))
+        finally:
+            arriving.unlink(missing_ok=True)
+
+    def intact(self, task_id: str, receipt: Sequence[str] | None) -> bool:
+        """Whether there is a receipt, and all its parts are here."""
+        return receipt is not None and all(path.exists() for path in self.paths(task_id, receipt))
+
+    def paths(self, task_id: str, receipt: Sequence[str]) -> list[Path]:
+        """Return the files of a result's parts, in order."""
+        return [self.path(task_id, *item) for item in enumerate(receipt)]
+
+    def discard(self, task_id: str, receipt: Sequence[str]) -> None:
+        """Remove a result that is not wanted, where it has arrived."""
+        for path in self.paths(task_id, receipt):
+            path.unlink(missing_ok=True)
+
+    def take(self, task_id: str, receipt: list[str]) -> Iterator[dict[Any, Any]]:
+        """Yield the pairs of an intact result, part by part, and forget them."""
+        for path in self.paths(task_id, receipt):
+            yield marshal.loads(path.read_bytes())
+            path.unlink()
+
+    def path(self, task_id: str, number: int, wanted: str) -> Path:
+        """Return the file of a part; whether it has arrived is another question."""
+        return self._folder / f"{task_id}.{number}.{wanted}"
+
+
+# Until the tables are here: the pairs of a block as one dict.
+
+PAIRS_PER_PART = 200_000
 
 
 def encode(pairs: Mapping[Any, Any]) -> bytes:
@@ -38,44 +126,33 @@ def encode(pairs: Mapping[Any, Any]) -> bytes:
         ) from error
 
 
-def digest(part: bytes) -> str:
-    """Return the checksum of a part."""
-    return hashlib.blake2b(part, digest_size=16).hexdigest()
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Write rows as they come, and return how many they were.
+
+    Raises ResultError for a row that is not plain data.
+    """
+    rows, count, size = iter(rows), 0, 16
+    with path.open("wb") as file:
+        while chunk := list(islice(rows, size)):
+            encoded = _encode(chunk)
+            file.write(_LENGTH.pack(len(encoded)) + encoded)
+            count += len(chunk)
+            size = max(1, min(CHUNK_ROWS, len(chunk) * CHUNK_BYTES // len(encoded)))
+    return count
 
 
-class Store:
-    """Parts that arrived, as files in `folder`, until the result they belong to is taken."""
+def _encode(rows: list[Row]) -> bytes:
+    try:
+        return marshal.dumps(rows, MARSHAL_VERSION)
+    except ValueError as error:
+        raise ResultError(
+            "Rows of a result must be plain data: a text, and a value of None, bool, int, float, "
+            f"str, and lists and dicts of these ({error})."
+        ) from error
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
 
-    def put(self, task_id: str, number: int, part: bytes) -> None:
-        """Keep a part; one sent again replaces the first."""
-        path = self._path(task_id, number)
-        # Complete under its name or not there: the connection that sends it may break.
-        arriving = path.with_suffix(f".{id(part)}")
-        arriving.write_bytes(part)
-        arriving.replace(path)
-
-    def intact(self, task_id: str, receipt: list[str] | None) -> bool:
-        """Whether there is a receipt, and all its parts (by checksum, in order) are here."""
-        if receipt is None:
-            return False
-        paths = (self._path(task_id, number) for number in range(len(receipt)))
-        try:
-            return all(
-                digest(path.read_bytes()) == expected
-                for path, expected in zip(paths, receipt, strict=True)
-            )
-        except FileNotFoundError:
-            return False
-
-    def take(self, task_id: str, receipt: list[str]) -> Iterator[dict[Any, Any]]:
-        """Yield the pairs of an intact result, part by part, and forget them."""
-        for number in range(len(receipt)):
-            path = self._path(task_id, number)
-            yield marshal.loads(path.read_bytes())
-            path.unlink()
-
-    def _path(self, task_id: str, number: int) -> Path:
-        return self._folder / f"{task_id}.{number}"
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a file, holding one chunk at a time."""
+    with path.open("rb") as file:
+        while head := file.read(_LENGTH.size):
+            yield from marshal.loads(file.read(*_LENGTH.unpack(head)))

@@ -1,50 +1,73 @@
-"""The scheduler's own HTTP server: byte ranges of inputs and the job's file out, results in.
+"""The HTTP server of a scheduler or an executor: byte ranges of files out, results in.
 
 Every path begins with a token that only this run's executors know. Threads and sendfile: the
-bytes of inputs never pass through Python.
+bytes that go out never pass through Python.
 """
 
+import hashlib
 import hmac
+import json
 import os
 import re
 import secrets
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mapreduce.errors import ClusterError
 from mapreduce.inputs import Input
-from mapreduce.results import Store
+from mapreduce.results import BLOCK, PartError, Store
 
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})")
-_RESULT = re.compile(r"results/([A-Za-z0-9-]{1,64})/(\d{1,6})")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_RESULT = re.compile(r"results/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(\d{1,6})/([0-9a-f]{32})")
 
-LARGEST_PART = 1 << 30
-"""Bytes of a result's part; parts are bounded by their number of pairs, and pairs by sanity."""
+
+@dataclass(slots=True, kw_only=True)
+class Content:
+    """What a server serves. Its owner may change it while it does.
+
+    `inputs` are the client's, by number; `runs` is the folder of the runs; `run_list` returns what
+    reducers are to fetch; `store` takes results; `shipped` are files by the names under which
+    agents fetch them, before they know the token.
+    """
+
+    inputs: Sequence[Input] = ()
+    runs: Path | None = None
+    run_list: Callable[[], list[dict[str, Any]]] | None = None
+    store: Store | None = None
+    shipped: dict[str, Path] = field(default_factory=dict)
 
 
 class Server:
-    """Serves until closed, on `host`; agents are told `advertised` as its address."""
+    """Serves until closed, on `host`; others are told `advertised` as its address.
+
+    A port and a token that a server had before let its clients go on with this one. Raises
+    ClusterError where it cannot listen.
+    """
 
     def __init__(
-        self, host: str, advertised: str, inputs: list[Input], store: Store, job_file: Path | None
+        self, host: str, advertised: str, content: Content, *, port: int = 0, token: str = ""
     ) -> None:
-        self.inputs = inputs
-        self.store = store
-        self.job_file = job_file
-        self.token = secrets.token_urlsafe(16)
+        self.content = content
+        self.token = token or secrets.token_urlsafe(16)
         # Of its own, as Mesos shows the URIs of executors to anybody.
-        self.job_token = secrets.token_urlsafe(16)
+        self.shipped_token = hashlib.blake2b(self.token.encode(), digest_size=12).hexdigest()
         try:
-            self._http = _Http((host, 0), self)
+            self._http = _Http((host, port), self)
         except OSError as error:
+            where = f"{host}, port {port}" if port else host
             raise ClusterError(
-                f"No server can listen on {host}, which agents would call: {error.strerror}. "
+                f"No server can listen on {where}, which agents would call: {error.strerror}. "
                 "--advertise sets another address."
             ) from error
-        self._base = f"http://{advertised}:{self._http.server_address[1]}"
+        self.port: int = self._http.server_address[1]
+        self._base = f"http://{advertised}:{self.port}"
         self.url = f"{self._base}/{self.token}"
         # The poll interval is what close() takes.
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
@@ -53,10 +76,18 @@ class Server:
         """Return where agents read an input."""
         return f"{self.url}/inputs/{number}"
 
+    def run_url(self, name: str) -> str:
+        """Return where reducers read a run."""
+        return f"{self.url}/runs/{name}"
+
     @property
-    def job_url(self) -> str:
-        """Return where agents fetch the job's file."""
-        return f"{self._base}/{self.job_token}/job"
+    def run_list_url(self) -> str:
+        """Return where reducers learn of the runs."""
+        return f"{self.url}/runs"
+
+    def shipped_url(self, name: str) -> str:
+        """Return where agents fetch a file that is shipped to them."""
+        return f"{self._base}/{self.shipped_token}/{name}"
 
     def close(self) -> None:
         """Stop listening; what is under way ends with the process."""
@@ -73,8 +104,13 @@ class _Http(ThreadingHTTPServer):
         self.owner = owner
         super().__init__(address, _Handler)
 
+    def server_bind(self) -> None:
+        """Bind, without http.server's look-up of the host's name, which may take its time."""
+        super(ThreadingHTTPServer, self).server_bind()
+        self.server_name, self.server_port = "", self.server_address[1]
+
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a connection that broke is the executor's to repeat."""
+        """Say nothing: a connection that broke is the peer's to repeat."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -85,76 +121,125 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         owner = self.server.owner
-        if owner.job_file is not None and self._behind(owner.job_token) == "job":
-            self._send(HTTPStatus.OK, owner.job_file.read_bytes())
+        shipped = self._behind(owner.shipped_token)
+        if shipped is not None:
+            self._send_shipped(shipped)
             return
-        rest = self._behind(owner.token)
-        if rest is not None and rest.startswith("inputs/"):
-            self._send_input(rest.removeprefix("inputs/"))
+        kind, _, name = (self._behind(owner.token) or "").partition("/")
+        if kind == "inputs" and _NUMBER.fullmatch(name):
+            self._send_input(int(name))
+        elif kind == "runs" and not name and owner.content.run_list is not None:
+            self._send(HTTPStatus.OK, json.dumps(owner.content.run_list()).encode())
+        elif kind == "runs" and _NAME.fullmatch(name):
+            self._send_run(name)
         else:
-            self._send(HTTPStatus.NOT_FOUND, b"no such path\n")
+            self._send_missing()
 
     def do_PUT(self) -> None:
-        length = int(self.headers.get("Content-Length", -1))
-        if not 0 <= length <= LARGEST_PART:
-            self.close_connection = True
-            self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"a part needs a length below 1 GB\n")
-            return
+        store = self.server.owner.content.store
         match = _RESULT.fullmatch(self._behind(self.server.owner.token) or "")
-        if match is None:
-            self.close_connection = True
-            self._send(HTTPStatus.NOT_FOUND, b"no such path\n")
-            return
-        body = self.rfile.read(length)
-        if len(body) == length:
-            try:
-                self.server.owner.store.put(match[1], int(match[2]), body)
-            except OSError as error:  # such as a full disk
-                self._send(HTTPStatus.INSUFFICIENT_STORAGE, f"{error.strerror}\n".encode())
+        body = self._body()
+        status, why = HTTPStatus.OK, ""
+        try:
+            if match is None or store is None:
+                status, why = HTTPStatus.NOT_FOUND, "no such path\n"
             else:
-                self._send(HTTPStatus.OK, b"")
+                store.put(match[1], int(match[2]), match[3], body)
+        except PartError as error:
+            status, why = HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}\n"
+        except OSError as error:  # such as a full disk
+            status, why = HTTPStatus.INSUFFICIENT_STORAGE, f"{error.strerror}\n"
+        for _ in body:  # the peer hears an answer only after it has sent everything
+            pass
+        self._send(status, why.encode())
+
+    def _body(self) -> Iterator[bytes]:
+        """Yield the request's body in blocks; raises PartError if it breaks off."""
+        length = self.headers.get("Content-Length", "")
+        left = int(length) if length.isdecimal() else -1
+        while left > 0 and (block := self.rfile.read(min(left, BLOCK))):
+            left -= len(block)
+            yield block
+        if left:
+            self.close_connection = True
+            raise PartError("the part broke off")
 
     def _behind(self, token: str) -> str | None:
         """Return the path behind the token, None where another one stands."""
         found, _, rest = self.path.lstrip("/").partition("/")
         return rest if hmac.compare_digest(found.encode(), token.encode()) else None
 
-    def _send_input(self, number: str) -> None:
-        inputs = self.server.owner.inputs
-        if not number.isascii() or not number.isdigit() or int(number) >= len(inputs):
-            self._send(HTTPStatus.NOT_FOUND, b"no such input\n")
-            return
-        given = inputs[int(number)]
+    def _send_shipped(self, name: str) -> None:
+        path = self.server.owner.content.shipped.get(name)
         try:
-            assert given.path is not None  # executors ask for files only
-            file = Path(given.path).open("rb", buffering=0)  # noqa: SIM115 closed below
+            if path is None:
+                raise FileNotFoundError
+            file = path.open("rb", buffering=0)
+        except OSError:
+            self._send_missing()
+            return
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            self._send_head(HTTPStatus.OK, size)
+            self._send_file(file, 0, size)
+
+    def _send_input(self, number: int) -> None:
+        inputs = self.server.owner.content.inputs
+        if number >= len(inputs) or inputs[number].path is None:
+            self._send_missing()
+            return
+        given = inputs[number]
+        try:
+            file = Path(given.path or "").open("rb", buffering=0)  # noqa: SIM115 closed below
         except OSError as error:
             self._send(HTTPStatus.GONE, f"cannot be read any more: {error.strerror}\n".encode())
             return
         with file:
             found = os.fstat(file.fileno())
-            match = _RANGE.fullmatch(self.headers.get("Range", ""))
             if (found.st_size, found.st_mtime_ns) != (given.size, given.modified):
                 self._send(HTTPStatus.CONFLICT, b"changed during the job\n")
-            elif match is None or not int(match[1]) <= int(match[2]) < found.st_size:
-                self._send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, b"no such range\n")
             else:
-                self._send_range(file, int(match[1]), int(match[2]), found.st_size)
+                self._send_range(file, found.st_size)
 
-    def _send_range(self, file: Any, first: int, last: int, size: int) -> None:
-        self.send_response(HTTPStatus.PARTIAL_CONTENT)
+    def _send_run(self, name: str) -> None:
+        folder = self.server.owner.content.runs
+        try:
+            if folder is None:
+                raise FileNotFoundError
+            file = (folder / name).open("rb", buffering=0)
+        except OSError:
+            self._send_missing()
+            return
+        with file:
+            self._send_range(file, os.fstat(file.fileno()).st_size)
+
+    def _send_range(self, file: Any, size: int) -> None:
+        match = _RANGE.fullmatch(self.headers.get("Range", ""))
+        if match is None or not int(match[1]) <= int(match[2]) < size:
+            self._send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, b"no such range\n")
+            return
+        first, last = int(match[1]), int(match[2])
+        about = f"bytes {first}-{last}/{size}"
+        self._send_head(HTTPStatus.PARTIAL_CONTENT, last - first + 1, about)
+        self._send_file(file, first, last - first + 1)
+
+    def _send_head(self, status: HTTPStatus, length: int, content_range: str = "") -> None:
+        self.send_response(status)
         self.send_header("Content-Type", "application/octet-stream")
-        self.send_header("Content-Length", str(last - first + 1))
-        self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+        self.send_header("Content-Length", str(length))
+        if content_range:
+            self.send_header("Content-Range", content_range)
         self.end_headers()
-        sent = self.connection.sendfile(file, first, last - first + 1)
-        if sent != last - first + 1:
-            self.close_connection = True  # the file was cut short; the executor sees the end
+
+    def _send_file(self, file: BinaryIO, start: int, length: int) -> None:
+        if length and self.connection.sendfile(file, start, length) != length:
+            self.close_connection = True  # the file was cut short; the peer sees the end
+
+    def _send_missing(self) -> None:
+        self._send(HTTPStatus.NOT_FOUND, b"no such path\n")
 
     def _send(self, status: HTTPStatus, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
+        self._send_head(status, len(body))
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 named by http.server

@@ -111,7 +111,7 @@ def reach(server: str) -> None:
 def upload(server: str, task_id: str, number: int, part: bytes) -> None:
     """Send a part, again where a connection breaks; raises UploadError."""
     url = urllib.parse.urlsplit(server)
-    path = f"{url.path}/results/{task_id}/{number}"
+    path = f"{url.path}/results/{task_id}/{number}/{results.digest(part)}"
     trouble: Exception | str = ""
     for attempt in range(UPLOAD_ATTEMPTS):
         if attempt:
