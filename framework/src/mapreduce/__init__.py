@@ -4,6 +4,6 @@
 `mapreduce-executor`. Importing this package must stay cheap: executors start by the dozen.
 """
 
-from mapreduce.job import Job
+from mapreduce.job import Block, Job
 
-__all__ = ["Job"]
+__all__ = ["Block", "Job"]

@@ -1,57 +1,161 @@
-"""What a job is, and how one is found by its name.
+"""What a job is: the one class that people write; and how a job is found by its name.
 
-Scheduler and executor know jobs only through `Job`. A job's file is loaded twice: on the client,
-to see that it is usable, and on the agents, to do the work.
+Scheduler and executor know jobs only through `Job` and the tables of `mapreduce.tables`. A job's
+file is loaded twice: on the client, to see that it is usable, and on the agents, to do the work.
 """
 
 import contextlib
 import importlib
 import importlib.util
+import pickle
 import sys
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any, ClassVar, Generic, TypeVar
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
+from mapreduce import arguments as settings
 from mapreduce.errors import JobFailedError, UsageError
+
+if TYPE_CHECKING:
+    from mapreduce.tables import Table
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 BUILTIN = {"wordcount": "mapreduce.jobs.wordcount:WordCount"}
+"""The jobs that come with this package: where their classes are."""
+
+PICKLED = ".pkl"
+"""How the name of a job ends that is an object, pickled by the Python API."""
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+Row = tuple[str, Any]
+"""A line of the result: the text of a key, and a value that JSON can express."""
+
+
+class Block(bytes):
+    """A piece of an input, as bytes: one or more whole records, never none.
+
+    Everything that `bytes` can do works on it: `block.splitlines()`, `block.decode()`, ...
+    """
+
+    input: str
+    """The name of the input that it comes from, as the user gave it."""
+    offset: int
+    """Where its first record begins, in bytes from the input's start (decompressed)."""
+
+    def __new__(cls, data: bytes, input: str = "", offset: int = 0) -> Self:  # noqa: A002
+        """Make a block of these bytes."""
+        block = super().__new__(cls, data)
+        block.input = input
+        block.offset = offset
+        return block
 
 
 class Job(Generic[K, V]):
-    """Map a block of input to pairs, combine the values of a key, reduce a pair to a result row.
+    r"""A job, in three steps: map blocks to pairs, combine the values of a key, reduce to rows.
 
-    Keys and values travel between machines and are plain data: None, bool, int, float, str,
-    bytes, and tuples, lists and dicts of these (keys are hashable). A job holds no state: blocks
-    are mapped in any order, on any machine, and again when a machine was lost.
+    Write a class like this into a file, say `longest.py`, and run it with
+    `mapreduce run longest.py:Longest INPUT... --set least=3`:
+
+        from dataclasses import dataclass
+        from mapreduce import Block, Job
+
+        @dataclass
+        class Longest(Job[str, str]):
+            '''For each first letter, the longest word that begins with it.'''
+
+            least: int = 1                  # a setting: --set least=3
+
+            def map(self, block: Block):    # on the agents, for each piece of input
+                for word in block.decode("utf-8", "replace").split():
+                    if len(word) >= self.least:
+                        yield word[0], word
+
+            def combine(self, left, right): # two values of one key become one
+                return max(left, right, key=lambda word: (len(word), word))
+
+            def reduce(self, key, value):   # one key's final value becomes a row of the result
+                return key, f"{value} ({len(value)})"
+
+    Only `map` must be written. `mapreduce new FILE.py` writes a commented job to start from.
+
+    What happens: the inputs are cut into blocks at the borders of records (by default, lines).
+    Workers on the agents map blocks, and combine at once what they find, so that little has to
+    travel. What many workers found is combined again, by key, and reduced; the rows are sorted
+    by `order` and are the result.
+
+    What to keep in mind:
+
+    - Blocks come in any order, in any size, on any machine, and again where a machine was lost.
+      A result that is right must not depend on that, so a job holds no state between calls;
+      what it needs to know comes as settings.
+    - Keys and values travel between machines. They are plain data: None, bool, int, float, str,
+      bytes, and tuples, lists and dicts of these. Keys are hashable: no lists or dicts.
+    - Inputs are bytes. `block.decode("utf-8", "surrogateescape")` never fails on invalid UTF-8
+      and loses nothing; rows are written with the same bytes again.
+    - An exception that a job raises ends the run, with the input's name and the job's line. Skip
+      what you want to tolerate.
+    - Many blocks, each a few MB: work on a block as a whole (`block.split()`, `Counter`,
+      `re.findall`) is far faster than work on each record.
+
+    Settings are the class' typed keyword arguments, as a dataclass has them: str, int, float,
+    bool, `Literal["a", "b"]`, and lists of these (given as `--set names=x,y`). Raise ValueError in
+    `__post_init__` for values that make no sense. What else the job's file imports comes with
+    `--package FILE` (a zip or a wheel) or is installed on the agents.
     """
 
     record_ends: ClassVar[bytes] = b"\n"
-    """Each of these bytes ends a record; a block never cuts a record in two."""
+    r"""Each of these bytes ends a record; a block never cuts a record in two.
 
-    def map(self, block: bytes) -> Mapping[K, V]:
-        """Return the pairs of one block, which holds whole records and is never empty."""
+    Lines by default, which suits CRLF, too. `b" \t\n"` for words: finer cuts, no long lines.
+    """
+
+    def map(self, block: Block) -> Mapping[K, V] | Iterable[tuple[K, V]]:
+        """Return the pairs of one block: a mapping, or (key, value) tuples, or yield these.
+
+        The same key may come more than once.
+        """
         raise NotImplementedError
 
     def combine(self, left: V, right: V) -> V:
-        """Return the value that stands for two values of one key, in any order and grouping."""
+        """Return the value that stands for two values of one key.
+
+        Values meet in any order and grouping, so that it must not matter: sums, maxima, unions.
+        `left` may be changed and returned. Leave this method out where there is no such value:
+        then `reduce` gets the list of a key's values, sorted - simple, but the lists have to
+        travel and to fit into memory.
+        """
         raise NotImplementedError
 
+    def reduce(self, key: K, value: Any) -> Row | Iterable[Row]:
+        """Return a key's row, (text, value); or a list of rows, or yield them, where not one.
+
+        `value` is the combined value, or the sorted list of values without `combine`. What a row
+        holds as value is what JSON can express. By default: the key's text, and the value.
+        """
+        return text(key), value
+
     def merge(self, into: dict[K, V], more: Mapping[K, V]) -> None:
-        """Combine the pairs of `more` into `into`; override where a bulk operation is faster."""
+        """Combine the pairs of `more` into `into`."""
         for key, value in more.items():
             into[key] = self.combine(into[key], value) if key in into else value
 
-    def reduce(self, key: K, value: V) -> tuple[str, Any]:
-        """Return the result row of a key: its text, and a value that JSON can express."""
-        return text(key), value
+    def order(self, row: Row) -> Any:
+        """Return what rows are sorted by, the lowest first; by default the key's text.
 
-    def order(self, row: tuple[str, Any]) -> Any:
-        """Return what result rows are sorted by; the lowest comes first."""
+        Numbers sort from the highest with a minus: `return -row[1], row[0]`.
+        """
         return row[0]
+
+    def table(self) -> "Table":
+        """Return an empty table of pairs; override where a bulk form is faster than a dict."""
+        from mapreduce.tables import DictTable  # which imports this module
+
+        return DictTable(self)
 
 
 @contextlib.contextmanager
@@ -68,16 +172,23 @@ def text(key: object) -> str:
     return key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else str(key)
 
 
-def load(name: str) -> Job[Any, Any]:
-    """Return the job of that name: a built-in's, or `path/to/file.py:name`.
+def load(
+    name: str, arguments: Mapping[str, str] = NONE, *, packages: Sequence[Path] = ()
+) -> Job[Any, Any]:
+    """Return the job of that name, with these settings.
 
-    Raises UsageError when there is none, or when its file cannot be imported.
+    `name` is a built-in's, `path/to/file.py:name`, or a pickled job's `path/to/file.pkl`. The
+    packages (zip or wheel files) go ahead of everything else that Python finds. Raises UsageError
+    when there is no such job, when it cannot be imported, or when the settings are not its own.
     """
+    _add_packages(packages)
     if name in BUILTIN:
         module_name, _, attribute = BUILTIN[name].partition(":")
-        return _instance(importlib.import_module(module_name), attribute, name)
+        return _instance(importlib.import_module(module_name), attribute, name, arguments)
+    if name.endswith(PICKLED):
+        return _unpickled(Path(name))
     path, attribute = split_name(name)
-    return _instance(_import_file(path), attribute, name)
+    return _instance(_import_file(path), attribute, name, arguments)
 
 
 def split_name(name: str) -> tuple[Path, str]:
@@ -91,13 +202,20 @@ def split_name(name: str) -> tuple[Path, str]:
     return Path(path), attribute
 
 
+def _add_packages(packages: Sequence[Path]) -> None:
+    for package in reversed(packages):
+        if not zipfile.is_zipfile(package):
+            there = "is no zip or wheel file" if package.exists() else "does not exist"
+            raise UsageError(f"The package {str(package)!r} {there}.")
+        entry = str(package.resolve())
+        if entry in sys.path:
+            sys.path.remove(entry)
+        sys.path.insert(0, entry)
+    importlib.invalidate_caches()
+
+
 def _import_file(path: Path) -> ModuleType:
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise UsageError(
-            f"The job's file {str(path)!r} cannot be read: {error.strerror}."
-        ) from error
+    _ensure_readable(path)
     spec = importlib.util.spec_from_file_location("mapreduce_job", path)
     assert spec is not None  # guaranteed for names ending in .py
     assert spec.loader is not None
@@ -113,9 +231,38 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _instance(module: ModuleType, attribute: str, name: str) -> Job[Any, Any]:
+def _unpickled(path: Path) -> Job[Any, Any]:
+    _ensure_readable(path)
+    try:
+        found = pickle.loads(path.read_bytes())
+    except Exception as error:  # unpickling imports and runs the job's code
+        raise UsageError(
+            f"The job in {str(path)!r} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(found, Job):
+        raise UsageError(f"What {str(path)!r} holds is not a mapreduce.Job.")
+    return found
+
+
+def _ensure_readable(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UsageError(
+            f"The job's file {str(path)!r} cannot be read: {error.strerror}."
+        ) from error
+
+
+def _instance(
+    module: ModuleType, attribute: str, name: str, arguments: Mapping[str, str]
+) -> Job[Any, Any]:
     found = getattr(module, attribute, None)
-    job = found() if isinstance(found, type) and issubclass(found, Job) else found
-    if not isinstance(job, Job):
+    if isinstance(found, type) and issubclass(found, Job):
+        return settings.construct(found, name, arguments)
+    if not isinstance(found, Job):
         raise UsageError(f"{attribute!r} in {name!r} is not a mapreduce.Job.")
-    return job
+    if arguments:
+        raise UsageError(
+            f"{attribute!r} in {name!r} is a ready object and takes no settings; a class does."
+        )
+    return found
