@@ -20,9 +20,9 @@ from mapreduce.core import Core
 from mapreduce.driver import Driver, Listener
 from mapreduce.errors import ClusterError, JobFailedError
 from mapreduce.inputs import Input
-from mapreduce.progress import Progress
+from mapreduce.progress import Progress, Status
 from mapreduce.results import Store
-from mapreduce.server import Server
+from mapreduce.server import Content, Server
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,12 @@ def run(
     host = "" if place.advertise else leader.own_address(place.leader)
     job_file = None if name in job.BUILTIN else job.split_name(name)[0]
     with tempfile.TemporaryDirectory(prefix="mapreduce-") as folder:
-        server = Server(host, place.advertise or host, list(inputs), Store(Path(folder)), job_file)
+        content = Content(
+            inputs=list(inputs),
+            store=Store(Path(folder)),
+            shipped={"job.py": job_file} if job_file is not None else {},
+        )
+        server = Server(host, place.advertise or host, content)
         try:
             return Run(name, work, inputs, place, progress, server).run()
         finally:
@@ -91,7 +96,7 @@ class Run:
         self.setup = wire.Setup(
             command=place.tasks.executor,
             job=name,
-            job_url=server.job_url if server.job_file is not None else None,
+            job_url=server.shipped_url('job.py') if server.content.shipped else None,
             server=server.url,
         )
         self.receipts: dict[str, list[str]] = {}
@@ -160,7 +165,7 @@ class Run:
         task_id = status["task_id"]["value"]
         receipt = wire.receipt(status)
         finished = status["state"] == "TASK_FINISHED"
-        intact = finished and self.server.store.intact(task_id, receipt)
+        intact = finished and self.server.content.store.intact(task_id, receipt)
         if intact and receipt is not None:
             self.receipts[task_id] = receipt
         # Nothing is journalled, so acknowledging ahead of the decision loses nothing.
@@ -207,7 +212,7 @@ class Run:
             self.core.handle(events.LaunchFailed(task_ids=task_ids), now)
 
     def _count(self, count: events.Count) -> None:
-        for pairs in self.server.store.take(count.task_id, self.receipts.pop(count.task_id)):
+        for pairs in self.server.content.store.take(count.task_id, self.receipts.pop(count.task_id)):
             with job.failures("combining"):
                 self.job.merge(self.pairs, pairs)
         self.counted += count.block.size
@@ -229,7 +234,15 @@ class Run:
     def _look_after(self, now: float) -> None:
         """Show progress; notice what sends no message."""
         busy = [agent for agent in self.core.agents.values() if agent.live]
-        self.progress.show(self.counted, self.total, self.core.live, len(busy))
+        self.progress.show(
+            Status(
+                phase="map" if busy or self.counted else "offers",
+                done=self.counted,
+                total=self.total,
+                blocks=self.core.done,
+                tasks={a.executor.agent_id: len(a.live) for a in busy if a.executor},
+            )
+        )
         if self.core.connected:
             self.last_connected = now
         else:
