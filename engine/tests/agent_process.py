@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from fake_master import FakeMaster
+from fake_master import PATIENCE, FakeMaster
 
 
 class AgentProcess:
@@ -59,13 +60,13 @@ class AgentProcess:
         assert self.process is not None
         self.process.send_signal(number)
 
-    async def wait(self, within: float = 15.0) -> int:
+    async def wait(self) -> int:
         assert self.process is not None
         try:
-            return await asyncio.to_thread(self.process.wait, within)
+            return await asyncio.to_thread(self.process.wait, PATIENCE)
         except subprocess.TimeoutExpired:
             raise AssertionError(
-                f"still running after {within} s:\n{self.log.read_text()}"
+                f"still running after {PATIENCE} s:\n{self.log.read_text()}"
             ) from None
 
     async def kill(self) -> None:
@@ -83,6 +84,15 @@ class AgentProcess:
     def sandbox(self, framework: str, executor: str) -> Path:
         runs = self.work_dir / "slaves/m-S0/frameworks" / framework / "executors" / executor
         return (runs / "runs" / "latest").resolve()
+
+    def printed(self, framework: str, executor: str) -> str:
+        """Return what an executor and its tasks have written to stdout so far."""
+        path = self.sandbox(framework, executor) / "stdout"
+        return path.read_text() if path.exists() else ""
+
+    def has_id(self) -> bool:
+        """Say whether the id that the master gave is on disk, for the next agent to find."""
+        return (self.work_dir / "meta/slaves/latest/slave.info").exists()
 
     def acknowledged(self) -> bool:
         """Say whether every checkpointed update has its acknowledgement on disk as well."""
@@ -133,6 +143,9 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Choose a port that no client's connection is given while an agent is down."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

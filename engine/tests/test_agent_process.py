@@ -1,6 +1,6 @@
 """A real agent, real executors, a master that speaks the link."""
 
-import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -96,6 +96,11 @@ async def registered(master: FakeMaster, count: int = 1) -> None:
     await master.until(lambda: len(master.registrations) >= count)
 
 
+def until_exists(path: Path) -> str:
+    """Return a command that runs until there is such a file."""
+    return f"while ! test -e {path}; do sleep 0.1; done"
+
+
 def pymesos_executor(tmp_path: Path, name: str = "echo") -> ExecutorInfo:
     program = tmp_path / "executor.py"
     program.write_text(PYMESOS_EXECUTOR)
@@ -185,7 +190,7 @@ async def test_kill_asks_first_and_insists_after_the_grace_period(
     master: FakeMaster, agents: Start
 ) -> None:
     """SIGTERM, then SIGKILL when the kill policy's period is over."""
-    agents()
+    agent = agents()
     await registered(master)
     info = framework(capabilities=PARTITION_AWARE)
     policy = KillPolicy(grace_period=DurationInfo(nanoseconds=500_000_000))
@@ -193,7 +198,7 @@ async def test_kill_asks_first_and_insists_after_the_grace_period(
     master.run(info, task("stubborn", stubborn, kill_policy=policy), task("polite", "sleep 100"))
     for name in ("stubborn", "polite"):
         await master.update(name, "TASK_RUNNING")
-    await asyncio.sleep(0.3)
+    await master.until(lambda: agent.printed("m-f", "stubborn") == "ready\n")
     for name in ("stubborn", "polite"):
         master.send(link.KillTask(framework_id=info.id, task_id=TaskID(value=name)))
     polite = await master.update("polite", "TASK_KILLED")
@@ -400,12 +405,12 @@ async def test_a_group_ends_with_the_first_that_fails(master: FakeMaster, agents
 
 
 async def test_checks_tell_about_a_task_and_health_decides_over_it(
-    master: FakeMaster, agents: Start
+    master: FakeMaster, agents: Start, tmp_path: Path
 ) -> None:
     """States, reasons and fields as recorded."""
     agents()
     await registered(master)
-    quick = {"delay_seconds": 0.0, "interval_seconds": 0.2, "timeout_seconds": 2.0}
+    quick = {"delay_seconds": 0.0, "interval_seconds": 0.2, "timeout_seconds": 60.0}
     failing = HealthCheck(
         type="COMMAND",
         command=CommandInfo(value="exit 1"),
@@ -420,9 +425,14 @@ async def test_checks_tell_about_a_task_and_health_decides_over_it(
     master.run(
         info,
         task("sick", "sleep 100", health_check=failing),
-        task("checked", "sleep 1", check=checked),
+        task("checked", until_exists(tmp_path / "end"), check=checked),
     )
     killed = await master.update("sick", "TASK_KILLED")
+    result = {"type": "COMMAND", "command": {"exit_code": 5}}
+    await master.until(
+        lambda: any(status.check_status == result for status in master.statuses("checked"))
+    )
+    (tmp_path / "end").touch()
     await master.update("checked", "TASK_FINISHED")
     assert killed.healthy is False
     reasons = [status.reason for status in master.statuses("sick")]
@@ -431,13 +441,15 @@ async def test_checks_tell_about_a_task_and_health_decides_over_it(
     assert told == [
         None,
         {"type": "COMMAND", "command": {}},
-        {"type": "COMMAND", "command": {"exit_code": 5}},
+        result,
         {"type": "COMMAND", "command": {}},
     ]
 
 
 @pytest.mark.parametrize("kind", ["HTTP", "TCP"])
-async def test_health_by_network(master: FakeMaster, agents: Start, kind: str) -> None:
+async def test_health_by_network(
+    master: FakeMaster, agents: Start, tmp_path: Path, kind: str
+) -> None:
     """The fake master's own port answers: 404 is no health, a connection is."""
     agents()
     await registered(master)
@@ -450,10 +462,15 @@ async def test_health_by_network(master: FakeMaster, agents: Start, kind: str) -
         consecutive_failures=1,
         grace_period_seconds=0.0,
     )
-    master.run(framework(), task("t", "sleep 1.5", health_check=check))
-    last = await master.update("t", "TASK_KILLED" if kind == "HTTP" else "TASK_FINISHED")
-    told = [s.healthy for s in master.statuses("t") if s.healthy is not None]
-    assert told[0] is (kind == "TCP"), last
+    command = until_exists(tmp_path / "end")
+    master.run(framework(), task("t", command, health_check=check))
+    told = await master.until(
+        lambda: [s.healthy for s in master.statuses("t") if s.healthy is not None]
+    )
+    assert told[0] is (kind == "TCP")
+    if kind == "TCP":
+        (tmp_path / "end").touch()
+    await master.update("t", "TASK_FINISHED" if kind == "TCP" else "TASK_KILLED")
 
 
 async def test_a_task_that_takes_too_long_fails(master: FakeMaster, agents: Start) -> None:
@@ -539,7 +556,7 @@ async def test_checkpointed_tasks_live_through_kill_9_of_the_agent(
     await registered(master)
     info = framework(checkpoint=True, capabilities=PARTITION_AWARE)
     ended = tmp_path / "end"
-    command = f"while ! test -e {ended}; do sleep 0.1; done; exit 4"
+    command = f"{until_exists(ended)}; exit 4"
     master.run(info, task("c", command), task("wait", executor=pymesos_executor(tmp_path)))
     await master.update("c", "TASK_RUNNING")
     await master.update("wait", "TASK_RUNNING")
@@ -547,7 +564,6 @@ async def test_checkpointed_tasks_live_through_kill_9_of_the_agent(
     await master.until(agent.acknowledged)  # what is not on disk is rightly sent again
     await agent.kill()
     ended.touch()
-    await asyncio.sleep(0.5)
     agent.start()
     await registered(master, 2)
     again = master.registrations[1]
@@ -607,7 +623,8 @@ async def test_an_executor_that_died_meanwhile_fails_its_task(
     await master.update("t", "TASK_RUNNING")
     await agent.kill()
     for pid in agent.processes():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # ended with its executor
+            os.kill(pid, signal.SIGKILL)
     agent.start()
     status = await master.update("t", "TASK_FAILED")
     assert (status.reason, status.message) == ("REASON_EXECUTOR_TERMINATED", "Executor terminated")
@@ -648,7 +665,7 @@ async def test_sigterm_leaves_executors_and_sigusr1_does_not(
     await registered(master, 2)
     agent.signal(signal.SIGUSR1)
     assert await agent.wait() == 0
-    assert any(isinstance(call, link.Unregister) for call in master.calls)
+    await master.until(lambda: any(isinstance(one, link.Unregister) for one in master.calls))
     assert not agent.processes()
     agent.start()
     await registered(master, 3)
@@ -659,6 +676,7 @@ async def test_a_changed_configuration_stops_the_start(master: FakeMaster, agent
     """Mesos' words, the remedy, and exit status 1; an accepted change starts."""
     agent = agents()
     await registered(master)
+    await master.until(agent.has_id)
     agent.signal(signal.SIGTERM)
     await agent.wait()
     agent.start(resources="cpus:8;mem:4096;disk:10000;ports:[31000-31099]")
@@ -705,18 +723,20 @@ async def test_recover_cleanup_ends_executors_and_exits(master: FakeMaster, agen
     assert not agent.processes()
 
 
-async def test_tasks_run_on_while_masters_change(master: FakeMaster, agents: Start) -> None:
+async def test_tasks_run_on_while_masters_change(
+    master: FakeMaster, agents: Start, tmp_path: Path
+) -> None:
     """The agent registers again with its tasks; an unacknowledged update comes again."""
     agents()
     await registered(master)
-    master.run(framework(), task("t", "sleep 1; exit 2"))
+    master.run(framework(), task("t", f"{until_exists(tmp_path / 'end')}; exit 2"))
     await master.update("t", "TASK_RUNNING")
     master.acknowledge = False
+    (tmp_path / "end").touch()
     await master.update("t", "TASK_FAILED")
     port = master.port
     await master.stop()
     successor = FakeMaster()
-    await asyncio.sleep(0.3)
     await successor.start(port)
     try:
         await successor.until(lambda: successor.registrations)
@@ -745,6 +765,7 @@ async def test_endpoints_show_the_running_agent(master: FakeMaster, agents: Star
     await registered(master)
     master.run(framework(), task("t", "echo started; sleep 100"))
     await master.update("t", "TASK_RUNNING")
+    await master.until(lambda: agent.printed("m-f", "t") == "started\n")
     state = await agent.get("/state")
     assert state == await agent.get("/slave(1)/state")
     assert state["id"] == "m-S0"

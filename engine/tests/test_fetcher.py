@@ -46,7 +46,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def bring(sandbox: Path, value: str, **item: object) -> Path:
-    return fetch({"value": value, **item}, sandbox, 5.0, "")
+    return fetch({"value": value, **item}, sandbox, 60.0, "")
 
 
 def archive(path: Path, *members: tuple[str, bytes]) -> Path:
@@ -163,4 +163,4 @@ def test_what_cannot_be_fetched(sandbox: Path, value: str) -> None:
 def test_relative_paths_need_a_home(tmp_path: Path, sandbox: Path) -> None:
     """The flag frameworks_home."""
     (tmp_path / "tool").write_text("x")
-    assert fetch({"value": "tool"}, sandbox, 5.0, str(tmp_path)).read_text() == "x"
+    assert fetch({"value": "tool"}, sandbox, 60.0, str(tmp_path)).read_text() == "x"

@@ -15,6 +15,9 @@ from pocket_mesos.http.router import Router
 from pocket_mesos.http.server import BindError, Server
 from pocket_mesos.http.stream import EventStream
 
+PATIENCE = 60.0
+"""Seconds until what is awaited counts as missing, on a busy machine too."""
+
 
 @asynccontextmanager
 async def serving(router: Router) -> AsyncIterator[int]:
@@ -173,11 +176,12 @@ async def test_stream_delivers_records_and_heartbeats_until_closed() -> None:
         received = []
         async for record in subscription.records():
             received.append(record)
-            if record == b"beat":
+            if record == b"beat" and streams[0].open:
                 streams[0].send(b"last")
                 streams[0].close()
-        await asyncio.wait_for(closed.wait(), 2)
-    assert received == [b"first", b"beat", b"last"]
+        await asyncio.wait_for(closed.wait(), PATIENCE)
+    first, *beats, last = received  # a slow machine may come to more than one heartbeat
+    assert (first, set(beats), last) == (b"first", {b"beat"}, b"last")
 
 
 @pytest.mark.component
@@ -201,7 +205,7 @@ async def test_a_client_that_goes_away_is_noticed_at_once() -> None:
     async with serving(streaming(streams, on_closed=closed.set)) as port, Client() as client:
         subscription = await client.subscribe(f"http://127.0.0.1:{port}/api", b"{}")
         subscription.close()
-        await asyncio.wait_for(closed.wait(), 2)
+        await asyncio.wait_for(closed.wait(), PATIENCE)
         assert not streams[0].open
 
 
@@ -234,7 +238,7 @@ async def test_a_slow_reader_is_dropped() -> None:
             await asyncio.sleep(0)
             if not streams[0].open:
                 break
-        await asyncio.wait_for(closed.wait(), 2)
+        await asyncio.wait_for(closed.wait(), PATIENCE)
         writer.close()
     assert not streams[0].open
 

@@ -20,7 +20,7 @@ AGENT = [
 
 def refused(command: list[str], *flags: str) -> str:
     """Start a daemon that must refuse, and return what it said."""
-    done = subprocess.run([*command, *flags], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([*command, *flags], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr

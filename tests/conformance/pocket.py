@@ -6,7 +6,9 @@ the suite, or those of the folder named by MESOS_SBIN: anything that takes Mesos
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -21,14 +23,20 @@ from .wire import Address, request
 HOST = "127.0.0.1"
 AGENT_RESOURCES = "cpus:4;mem:4096;disk:10000;ports:[31000-31099]"
 # Shorter than Mesos' default of a minute, so that the timeout can be awaited.
-EXECUTOR_REGISTRATION_TIMEOUT = "12secs"
+EXECUTOR_REGISTRATION_TIMEOUT = "20secs"
 
 
 def free_port() -> int:
-    """Return a port of the loopback that nothing uses now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a port of the loopback that nothing uses now.
+
+    Below those that the kernel hands out by itself: a daemon that is started again must
+    not find its port in the hands of some client's connection.
+    """
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def daemon_path(name: str) -> str:
@@ -125,7 +133,7 @@ class Daemon:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(5)
+                self._process.wait(30)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -177,16 +185,17 @@ class PocketCluster:
 
     def cluster(self) -> Cluster:
         """Look at it as at any other cluster, once its agents are active."""
-        master = self.masters[0].address
+        masters = self.masters
 
         def ready() -> bool:
-            leader = request(master, "GET", "/redirect")
-            if leader.status != 307:
+            told = {request(one.address, "GET", "/redirect").header("Location") for one in masters}
+            (leader, *others) = told
+            if others or leader is None:
                 return False
-            at = Address.parse(leader.header("Location") or "")
-            return bool(request(at, "GET", "/state").json()["activated_slaves"] == len(self.agents))
+            state = request(Address.parse(leader), "GET", "/state")
+            return state.status == 200 and state.json()["activated_slaves"] == len(self.agents)
 
-        eventually(ready, f"{len(self.agents)} active agents")
+        eventually(ready, f"one leader for all masters, with {len(self.agents)} active agents")
         agent = self.agents[0].address if self.agents else None
         return Cluster.at(tuple(daemon.address for daemon in self.masters), agent)
 

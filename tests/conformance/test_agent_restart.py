@@ -35,7 +35,9 @@ def disconnected(hostname: str) -> Status:
 def restartable(own_cluster: PocketCluster) -> Iterator[tuple[Cluster, Daemon]]:
     """A cluster and its agent, which may be killed."""
     master = own_cluster.start_master()
-    agent = own_cluster.start_agent(str(master.address))
+    # Mesos' own 2 s are few for executors that come back to a busy machine.
+    patience = {"executor_reregistration_timeout": "8secs"}
+    agent = own_cluster.start_agent(str(master.address), **patience)
     cluster = own_cluster.cluster()
     yield cluster, agent
     assert cluster.teardown() == []

@@ -7,6 +7,7 @@ suite's own with a real ZooKeeper.
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from .cluster import Cluster, NoClusterError, eventually
 from .conftest import GIVEN
 from .custom_executor import RUNNING, executor_info, executor_task
 from .expect import from_executor, reconciled
-from .pocket import HOST, PocketCluster, free_port
+from .pocket import HOST, PocketCluster
 from .scheduler import Scheduler, command_task
 from .wire import JSON_HEADERS, Address, Response, request
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 FOLLOWER = "ha/non_leader_responses.json"
 LEADERLESS = "ha/no_leader_503.json"
 FAILOVER = "ha/scheduler_during_leader_failover.json"
-SESSION = "4secs"  # a shorter session than Mesos' 10 s, so that a death is noticed sooner
+SESSION = "8secs"  # a shorter session than Mesos' 10 s, so that a death is noticed sooner
 LATEST = reconciled("TASK_RUNNING", "Latest task state")
 
 
@@ -129,11 +130,13 @@ def test_all_masters_name_one_leader(highly_available: HighlyAvailable) -> None:
 def leaderless(highly_available: HighlyAvailable) -> Iterator[Address]:
     """A master whose ZooKeeper is not there."""
     lonely = PocketCluster()
-    try:
-        url = f"zk://{HOST}:{free_port()}/mesos"
-        yield lonely.start_master(zk=url, quorum="2").address
-    finally:
-        lonely.close()
+    with socket.socket() as held:
+        held.bind((HOST, 0))  # and never listens: whoever connects is refused
+        url = f"zk://{HOST}:{held.getsockname()[1]}/mesos"
+        try:
+            yield lonely.start_master(zk=url, quorum="2").address
+        finally:
+            lonely.close()
 
 
 @pytest.mark.transcript(LEADERLESS)
@@ -163,7 +166,10 @@ def resubscribe(masters: list[Address], info: Json) -> tuple[Scheduler, set[tupl
 
     def attempt() -> Scheduler | None:
         for master in masters:
-            scheduler = Scheduler(master, info)
+            try:
+                scheduler = Scheduler(master, info)
+            except OSError:
+                continue
             if scheduler.head.status == 200:
                 return scheduler
             refusals.add((scheduler.head.status, scheduler.head.body))

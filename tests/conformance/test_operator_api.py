@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import transcripts
+from .cluster import eventually
 from .expect import JSON_TYPE, TEXT_TYPE, Reply, refused
 from .scheduler import command_task
 from .wire import Address, Response, request
@@ -180,6 +181,7 @@ def test_an_agent_hands_out_sandboxes(cluster: Cluster, running: dict[str, str])
     """LIST_FILES and READ_FILE give the sandbox's files, their sizes, and bytes in base64."""
     folder = f"{cluster.agent.sandbox(running['framework'], 't-op')}"
     agent = cluster.agent.address
+    eventually(lambda: "started\n" in cluster.agent.read(f"{folder}/stdout"), "its output")
     infos = answer(agent, "LIST_FILES", list_files={"path": folder})["file_infos"]
     assert {f"{folder}/stdout", f"{folder}/stderr"} <= {info["path"] for info in infos}
     whole = answer(agent, "READ_FILE", read_file={"path": f"{folder}/stdout", "offset": 0})

@@ -69,10 +69,11 @@ def test_stream_opens(cluster: Cluster, scheduler: Scheduler) -> None:
 
 @pytest.mark.transcript("scheduler/heartbeats.json")
 def test_first_heartbeat_comes_at_once(cluster: Cluster) -> None:
-    """A HEARTBEAT follows SUBSCRIBED, long before the interval has passed."""
+    """A HEARTBEAT follows SUBSCRIBED before the interval has passed."""
     scheduler = cluster.subscribe()
     heartbeat = scheduler.wait_kind("HEARTBEAT")
-    assert heartbeat.at - scheduler.events[0].at < 10
+    subscribed = scheduler.wait_kind("SUBSCRIBED")
+    assert heartbeat.at - subscribed.at < subscribed["heartbeat_interval_seconds"]
     assert heartbeat.body == {"type": "HEARTBEAT"}
 
 

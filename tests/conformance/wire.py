@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 JSON_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
-TIMEOUT = 30.0  # seconds; an unoptimised master on a busy machine needs a few
+TIMEOUT = 60.0  # seconds; an unoptimised master on a busy machine needs a few
 
 
 @dataclass(frozen=True)

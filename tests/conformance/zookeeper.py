@@ -1,7 +1,9 @@
 """A real ZooKeeper server for tests, which can kill it, start it again and freeze it.
 
 Runs the server classes of the distribution's package (Debian: libzookeeper-java) on a
-free port of the loopback, with a short tick so that short session timeouts are granted.
+free port of the loopback, with a short tick so that short session timeouts are granted, and
+long ones too. It does not wait for the disk: that of a busy machine may take longer than a
+short session lasts.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from .pocket import HOST, daemon_environment, free_port
 
 JARS = Path("/usr/share/java")
 SERVER = "org.apache.zookeeper.server.ZooKeeperServerMain"
-TICK_MS = 500  # the server grants sessions of 2 to 20 ticks
+TICK_MS = 500  # the server grants sessions of two ticks and more
+LONGEST_SESSION_MS = 600_000
 
 
 def missing() -> str | None:
@@ -41,6 +44,8 @@ class ZooKeeper:
         self._config = run / "zoo.cfg"
         lines = {
             "tickTime": TICK_MS,
+            "maxSessionTimeout": LONGEST_SESSION_MS,
+            "forceSync": "no",
             "dataDir": run / "zookeeper",
             "clientPort": self.port,
             "clientPortAddress": HOST,
@@ -55,7 +60,7 @@ class ZooKeeper:
         jars = f"{JARS}/zookeeper.jar:{JARS}/*"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["java", "-Xmx128m", "-cp", jars, SERVER, str(self._config)],
+                ["java", "-Xmx128m", "-XX:+UseSerialGC", "-cp", jars, SERVER, str(self._config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -35,11 +35,12 @@ from conformance.zookeeper import ZooKeeper
 
 pytestmark = pytest.mark.integration
 
-SESSION_SECONDS = 2.0
-"""For sessions that are to be lost soon."""
-LONG_SECONDS = 10.0
-"""For sessions that are to outlive a restart of ZooKeeper on a busy machine."""
-WAIT = 20.0
+WAIT = 60.0
+"""Until what is awaited counts as missing, on a busy machine too."""
+SHORT_SECONDS = 5.0
+"""For sessions that are to be lost soon, and not because the machine is busy."""
+LONG_SECONDS = 5 * WAIT
+"""For sessions that outlive everything: what comes about within WAIT has not waited for them."""
 
 
 class Candidate:
@@ -60,6 +61,12 @@ class Candidate:
         found = await asyncio.wait_for(self.detector.detect(previous), WAIT)
         return None if found is None else found.id
 
+    async def agrees(self, other: "Candidate") -> None:
+        """Wait until both see the same leader; meanwhile each may see what is about to go."""
+        async with asyncio.timeout(WAIT):
+            while await self.leader(None) != await other.leader(None):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
     async def reached(self, state: SessionState) -> None:
         """Wait until the session has been in a state."""
         arrived = asyncio.Event()
@@ -74,7 +81,7 @@ class Candidate:
 
 @asynccontextmanager
 async def candidates(
-    zookeeper: ZooKeeper, *names: str, auth: str = "", session: float = SESSION_SECONDS
+    zookeeper: ZooKeeper, *names: str, auth: str = "", session: float = LONG_SECONDS
 ) -> AsyncIterator[list[Candidate]]:
     """Candidates in the order in which they entered."""
     made: list[Candidate] = []
@@ -113,16 +120,14 @@ async def _children(zookeeper: ZooKeeper, wanted: Callable[[list[str]], bool]) -
 async def test_lowest_number_leads_and_the_next_one_follows(zookeeper: ZooKeeper) -> None:
     """All see the first as leader; when it ends, all see the second, at once."""
     names = ("first", "second", "third")
-    async with candidates(zookeeper, *names, session=LONG_SECONDS) as (first, second, third):
+    async with candidates(zookeeper, *names) as (first, second, third):
         for one in (first, second, third):
             assert await one.leader(None) == "first"
         names = await _children(zookeeper, lambda found: len(found) == 3)
         assert all(re.fullmatch(r"json\.info_\d{10}", name) for name in names)
-        began = time.monotonic()
         await first.stop()
-        assert await second.leader(first.info) == "second"
-        assert await third.leader(first.info) == "second"
-        assert time.monotonic() - began < LONG_SECONDS, "a clean end needs no timeout"
+        for one in (second, third):
+            assert await one.leader(first.info) == "second", "a clean end needs no timeout"
 
 
 async def test_znodes_are_those_of_real_mesos(zookeeper: ZooKeeper) -> None:
@@ -165,7 +170,7 @@ async def test_credentials_keep_strangers_from_the_election(zookeeper: ZooKeeper
 
 async def test_short_break_leaves_leadership_alone(zookeeper: ZooKeeper) -> None:
     """A server that dies and is back within the session's time: suspended, then as before."""
-    async with candidates(zookeeper, "first", "second", session=LONG_SECONDS) as (first, second):
+    async with candidates(zookeeper, "first", "second") as (first, second):
         before = await _children(zookeeper, lambda found: len(found) == 2)
         await asyncio.to_thread(zookeeper.close)
         await first.reached(SessionState.SUSPENDED)
@@ -182,7 +187,7 @@ async def test_long_break_means_nobody_leads_until_the_next_election(
     zookeeper: ZooKeeper,
 ) -> None:
     """Without word for a whole session, each takes its session for lost, and contends again."""
-    async with candidates(zookeeper, "first", "second") as (first, second):
+    async with candidates(zookeeper, "first", "second", session=SHORT_SECONDS) as (first, second):
         for one in (first, second):
             leader = await one.detector.detect(None)
             assert leader is not None
@@ -191,7 +196,7 @@ async def test_long_break_means_nobody_leads_until_the_next_election(
             await one.reached(SessionState.LOST)
             assert await one.leader(leader) is None
         zookeeper.thaw()
-        assert await first.leader(None) == await second.leader(None)
+        await first.agrees(second)
         await _children(zookeeper, lambda found: len(found) == 2)
 
 
@@ -201,7 +206,7 @@ async def test_garbage_among_the_znodes_is_no_leader(zookeeper: ZooKeeper) -> No
     client.start()
     client.create("/lab/mesos/log_replicas", b"", makepath=True)
     client.create("/lab/mesos/json.info_", b"no json", ephemeral=True, sequence=True)
-    candidate = Candidate(zookeeper, "m1", "", SESSION_SECONDS)
+    candidate = Candidate(zookeeper, "m1", "", LONG_SECONDS)
     try:
         await _children(zookeeper, lambda found: len(found) == 3)
         await asyncio.sleep(0.2)
@@ -222,9 +227,7 @@ async def test_garbage_among_the_znodes_is_no_leader(zookeeper: ZooKeeper) -> No
 class Master:
     """A mesos-master process."""
 
-    def __init__(
-        self, zookeeper: ZooKeeper, folder: Path, session: float = SESSION_SECONDS
-    ) -> None:
+    def __init__(self, zookeeper: ZooKeeper, folder: Path, session: float = SHORT_SECONDS) -> None:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self.log = folder / f"{self.port}.log"
@@ -267,15 +270,26 @@ def masters(
     zookeeper: ZooKeeper, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[list[Master]]:
     """Three masters that agree on a leader, which comes first; the session is the parameter."""
-    session = getattr(request, "param", SESSION_SECONDS)
+    session = getattr(request, "param", SHORT_SECONDS)
     made = [Master(zookeeper, tmp_path, session) for _ in range(3)]
     try:
-        (leader,) = {eventually(one.sees_leader) for one in made}
+        leader = eventually(lambda: common_leader(made))
         yield sorted(made, key=lambda one: leader != f"master@{HOST}:{one.port}")
     finally:
         for one in made:
             one.process.kill()
             one.process.wait()
+
+
+def common_leader(masters: list[Master]) -> str | None:
+    """Return the leader's PID if all these masters see the same one."""
+    seen = {one.sees_leader() for one in masters}
+    return seen.pop() if len(seen) == 1 else None
+
+
+def is_replaced(leader: Master, others: list[Master]) -> bool:
+    """Say whether all the others see one leader, another than before."""
+    return common_leader(others) not in (None, f"master@{HOST}:{leader.port}")
 
 
 def eventually(probe: Callable[[], Any]) -> Any:
@@ -293,21 +307,16 @@ def test_masters_go_on_after_their_leader_was_killed(masters: list[Master]) -> N
     """kill -9: another leads once the session is over, and all the others say so."""
     leader, *others = masters
     leader.process.kill()
-    for one in others:
-        eventually(lambda one=one: one.sees_leader() not in (None, f"master@{HOST}:{leader.port}"))
-    assert len({one.sees_leader() for one in others}) == 1
+    eventually(lambda: is_replaced(leader, others))
 
 
 @pytest.mark.parametrize("masters", [LONG_SECONDS], indirect=True)
 def test_leader_that_ends_hands_over_at_once(masters: list[Master]) -> None:
     """SIGTERM: a clean end, status 0, and no waiting for a timeout."""
     leader, *others = masters
-    began = time.monotonic()
     leader.process.send_signal(signal.SIGTERM)
-    assert leader.process.wait(10) == 0
-    for one in others:
-        eventually(lambda one=one: one.sees_leader() not in (None, f"master@{HOST}:{leader.port}"))
-    assert time.monotonic() - began < LONG_SECONDS
+    assert leader.process.wait(WAIT) == 0
+    eventually(lambda: is_replaced(leader, others))
 
 
 def test_leader_that_lost_its_session_exits_and_followers_wait(
@@ -324,8 +333,7 @@ def test_leader_that_lost_its_session_exits_and_followers_wait(
             assert one.process.poll() is None
     finally:
         zookeeper.thaw()
-    leaders = {eventually(one.sees_leader) for one in others}
-    assert len(leaders) == 1
+    eventually(lambda: common_leader(others))
 
 
 def test_suspended_leader_decides_nothing_until_it_knows(
@@ -352,10 +360,7 @@ def test_stopped_leader_that_wakes_up_late_does_not_lead(masters: list[Master]) 
     leader, *others = masters
     leader.process.send_signal(signal.SIGSTOP)
     try:
-        for one in others:
-            eventually(
-                lambda one=one: one.sees_leader() not in (None, f"master@{HOST}:{leader.port}")
-            )
+        eventually(lambda: is_replaced(leader, others))
     finally:
         leader.process.send_signal(signal.SIGCONT)
     assert leader.process.wait(WAIT) == 1

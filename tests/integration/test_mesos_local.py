@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,8 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
+PATIENCE = 60.0
+"""Seconds until what is awaited counts as missing, on a busy machine too."""
 READY = re.compile(r"Mesos is ready at (http://\S+) with 2 agents; its files are in (\S+)")
 
 
@@ -47,7 +48,7 @@ def local(tmp_path: Path) -> Iterator[Local]:
     made = Local(tmp_path, "--num_slaves=2", "--port=0")
     yield made
     made.process.terminate()  # not kill: its daemons would live on
-    made.process.wait(30)
+    made.process.wait(PATIENCE)
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -66,14 +67,14 @@ def processes_of(folder: Path) -> list[str]:
 def test_cluster_comes_up_divides_the_machine_and_goes_away(local: Local) -> None:
     """Two agents share the CPUs; after SIGTERM no process and no file is left, status 0."""
     url, folder = local.wait_ready()
-    with urllib.request.urlopen(f"{url}/slaves", timeout=5) as answer:
+    with urllib.request.urlopen(f"{url}/slaves", timeout=PATIENCE) as answer:
         agents = json.load(answer)["slaves"]
     assert [agent["active"] for agent in agents] == [True, True]
     assert sum(a["resources"]["cpus"] for a in agents) == pytest.approx(os.cpu_count(), abs=0.01)
     assert len({agent["resources"]["ports"] for agent in agents}) == 2
     assert len(processes_of(folder)) >= 3
     local.process.send_signal(signal.SIGTERM)
-    assert local.process.wait(20) == 0
+    assert local.process.wait(PATIENCE) == 0
     assert processes_of(folder) == []
     assert not folder.exists()
 
@@ -89,19 +90,17 @@ def test_a_daemon_that_dies_ends_the_whole_with_an_error(local: Local) -> None:
     ).stdout
     (agent,) = [line.split()[0] for line in listing.splitlines() if f"{folder}/agent2" in line]
     os.kill(int(agent), signal.SIGKILL)
-    assert local.process.wait(20) == 1
+    assert local.process.wait(PATIENCE) == 1
     assert local.process.stdout is not None
     assert "agent 2 ended" in local.process.stdout.read()
     assert processes_of(folder) == []
 
 
 def test_a_port_that_is_taken_is_named(local: Local, tmp_path: Path) -> None:
-    """The second cluster on one port says which address it could not have, within seconds."""
+    """The second cluster on one port says which address it could not have, and ends."""
     url, _ = local.wait_ready()
     port = url.rpartition(":")[2]
-    began = time.monotonic()
     second = Local(Path(tempfile.mkdtemp(dir=tmp_path)), "--num_slaves=1", f"--port={port}")
-    output, _ = second.process.communicate(timeout=20)
+    output, _ = second.process.communicate(timeout=PATIENCE)
     assert second.process.returncode == 1
     assert f"Failed to bind on 127.0.0.1:{port}" in output
-    assert time.monotonic() - began < 15

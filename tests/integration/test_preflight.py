@@ -43,7 +43,7 @@ def run_site(*arguments: str) -> tuple[int, str, set[str]]:
     program = Path(sys.executable).parent / "ansible-playbook"
     result = subprocess.run(
         [program, *arguments, ROOT / "site.yml"],
-        env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     report = json.loads(result.stdout[result.stdout.index("{") :])
     outcomes = [

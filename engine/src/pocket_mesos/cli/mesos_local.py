@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -11,17 +12,18 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pocket_mesos import MESOS_VERSION
 from pocket_mesos.flags import FlagsError
 from pocket_mesos.flags.local import LocalFlags
 
-_READY_SECONDS = 30.0
-_STOP_SECONDS = 10.0
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _FIRST_PORT, _LAST_PORT = 31000, 32000
+_MASTER_PORTS = 20000, 30000
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -66,7 +68,7 @@ def _work_dir(flags: LocalFlags) -> Iterator[Path]:
 
 def _run(flags: LocalFlags, work_dir: Path) -> int:
     """Start everything, wait, stop everything; return the exit status."""
-    ports = [flags.port + n if flags.port else _free_port(flags.ip) for n in _numbers(flags)]
+    ports = _ports(flags)
     processes: list[subprocess.Popen[bytes]] = []
     try:
         address = f"{flags.ip}:{ports[0]}"
@@ -93,14 +95,23 @@ def _run(flags: LocalFlags, work_dir: Path) -> int:
         _stop_all(processes)
 
 
-def _numbers(flags: LocalFlags) -> range:
-    return range(flags.num_slaves + 1)
+def _ports(flags: LocalFlags) -> list[int]:
+    """Return the master's port, which the agents must be told, and the agents'.
+
+    What is left to us: the agents' are 0, taken the moment that they listen. The master's lies
+    below those that the kernel gives to connections, which could be quicker than the master.
+    """
+    if flags.port:
+        return [flags.port + number for number in range(flags.num_slaves + 1)]
+    return [_free_port(flags.ip)] + [0] * flags.num_slaves
 
 
 def _free_port(ip: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((ip, 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = random.randrange(*_MASTER_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((ip, port))
+            return port
 
 
 def _start(module: str, arguments: list[str]) -> "subprocess.Popen[bytes]":
