@@ -18,3 +18,7 @@ class ClusterError(MapReduceError):
 
 class JobFailedError(MapReduceError):
     """The job could not be completed; the message names the block and the reason."""
+
+
+class SourceError(MapReduceError):
+    """An input cannot be read, or holds what no job can take; the message names it."""

@@ -6,110 +6,185 @@ sent through Mesos. `mapreduce.sources` reads references.
 
 import os
 import stat
-import threading
+import urllib.parse
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mapreduce.errors import UsageError
+from mapreduce import compression, globs, storage, web
+from mapreduce.errors import SourceError, UsageError
+from mapreduce.storage import Storage
 
-URL_TIMEOUT = 10.0
-"""Seconds for a URL's server to say how large the resource is."""
+AT_ONCE = 16
+"""URLs that are asked for at once: most of the time is spent waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
     """One file or URL.
 
-    `size` is None when only reading tells. `path` and `modified` (ns) are those of a local file:
-    together with the size they tell whether a file that an agent sees is the same one.
+    `name` is fit to be shown. `size` is that of what is stored, None when only reading tells.
+    `path` and `modified` (ns) are those of a local file: together with the size they tell whether
+    a file that an agent sees is the same one; `version` does so for a URL. What is not
+    `splittable` (compressed, or not served by range) is read from its start to its end.
+    `credentials` says whether there are storage options for it.
     """
 
     name: str
     size: int | None
     path: str | None = None
     modified: int | None = None
+    url: str | None = None
+    version: str | None = None
+    ranges: bool = True
+    compression: str | None = None
+    credentials: bool = False
 
-    def reference(self, served_at: str) -> dict[str, Any]:
-        """Return what an executor needs; `served_at` is where the scheduler serves the file."""
-        if self.path is None:
-            return {"name": self.name, "size": self.size, "url": self.name}
-        return {
-            "name": self.name,
-            "size": self.size,
-            "path": self.path,
-            "modified": self.modified,
-            "served": served_at,
-        }
+    @property
+    def splittable(self) -> bool:
+        """Whether any range of it can be read by itself."""
+        return self.ranges and self.size is not None and self.compression is None
+
+    def reference(self, served_at: str, storage_at: str | None = None) -> dict[str, Any]:
+        """Return what an executor needs.
+
+        `served_at` is where the scheduler serves the file, `storage_at` the storage options.
+        """
+        about = {"name": self.name, "size": self.size, "compression": self.compression}
+        if self.path is not None:
+            return {**about, "path": self.path, "modified": self.modified, "served": served_at}
+        about |= {"url": self.url, "version": self.version, "ranges": self.ranges}
+        return {**about, "storage": storage_at} if self.credentials else about
 
 
-def find(names: Iterable[str]) -> list[Input]:
-    """Return the inputs for files, folders (all files below, by name) and URLs.
+def find(names: Iterable[str], options: Storage | None = None) -> list[Input]:
+    """Return the inputs for files, folders (all files below, by name), globs and URLs, in order.
 
-    Raises UsageError for one that is missing or cannot be read.
+    What is named twice counts twice. Raises UsageError for what is missing or cannot be read.
     """
-    return [found for name in names for found in _find(name)]
+    known = options or Storage()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        # Files are looked at in their turn, which is faster than handing them over.
+        found = [pool.submit(_urls, name, known) if _is_url(name) else name for name in names]
+        return [
+            item
+            for one in found
+            for item in (_files(one) if isinstance(one, str) else one.result())
+        ]
 
 
-def _find(name: str) -> Iterator[Input]:
-    if "://" in name:
-        yield _url(name)
-    elif os.path.isdir(name):  # noqa: PTH112 False rather than an error where it may not look
-        for path in _files_below(Path(name)):
-            yield _file(path)
-    else:
-        yield _file(Path(name))
+def _is_url(name: str) -> bool:
+    return "://" in name and not name.startswith("file://")
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    def fail(error: OSError) -> None:
-        raise UsageError(f"The folder {error.filename!r} cannot be read: {error.strerror}.")
+# Files
 
-    for parent, folders, files in os.walk(folder, onerror=fail):
-        folders.sort()
-        yield from (Path(parent) / file for file in sorted(files))
+
+def _files(name: str) -> Iterator[Input]:
+    if name == "-":
+        raise UsageError(
+            "Standard input ('-') cannot be an input: a job reads its inputs in many places, in "
+            "any order and again when a machine is lost. Save it to a file first."
+        )
+    path = urllib.parse.unquote(name.removeprefix("file://")) if "://" in name else name
+    for file in globs.files(path):
+        yield _file(file)
 
 
 def _file(path: Path) -> Input:
     try:
-        with path.open("rb") as file:
+        # A pipe would wait for its writer, and a device may do anything when it is opened.
+        _require_regular(path, path.stat())
+        with path.open("rb", buffering=0) as file:
             found = os.fstat(file.fileno())
-    except OSError as error:
-        raise UsageError(f"The input {str(path)!r} cannot be read: {error.strerror}.") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise UsageError(f"The input {str(path)!r} is not a regular file.")
+            head = file.read(compression.HEAD)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"The input {shown(path)!r} cannot be read: {_why(path, error)}."
+        ) from error
+    if head and not found.st_size:
+        raise UsageError(
+            f"The input {shown(path)!r} does not tell its size, as files that a kernel makes up. "
+            "Copy it to a file first."
+        )
     return Input(
-        name=str(path),
+        name=shown(path),
         size=found.st_size,
         path=str(path.resolve()),
         modified=found.st_mtime_ns,
+        compression=_compression(shown(path), head),
     )
 
 
-def _url(url: str) -> Input:
-    answer: list[Input | Exception] = []
-    # fsspec offers no time limit of its own that covers every kind of URL.
-    asking = threading.Thread(target=_ask, args=(url, answer), daemon=True)
-    asking.start()
-    asking.join(URL_TIMEOUT)
-    if not answer:
-        raise UsageError(f"The input {url!r} did not answer within {URL_TIMEOUT:.0f} seconds.")
-    if isinstance(answer[0], Exception):
-        error = answer[0]
-        detail = str(error).strip() or "no details"
-        raise UsageError(f"The input {url!r} cannot be read: {type(error).__name__}: {detail}")
-    return answer[0]
+def _require_regular(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise UsageError(f"The input {shown(path)!r} is not a regular file.")
 
 
-def _ask(url: str, answer: list[Input | Exception]) -> None:
+def _why(path: Path, error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError) and path.is_symlink():
+        return f"it is a link to {shown(path.readlink())!r}, which does not exist"
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def shown(path: Path) -> str:
+    """Return a path as text that any terminal and any message can hold."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _compression(name: str, head: bytes) -> str | None:
+    kind = compression.detect(head)
     try:
-        import fsspec.core  # slow to import, and most runs have no URLs
+        compression.check(kind)
+    except SourceError as error:
+        raise UsageError(f"The input {name!r}: {error}.") from error
+    return kind
 
-        system, path = fsspec.core.url_to_fs(url)
-        found = system.info(path)
-        # An HTTP server that does not say that it serves ranges may ignore them.
-        splits = found.get("partial", not url.startswith(("http://", "https://")))
-        answer.append(Input(name=url, size=found.get("size") if splits else None))
-    except Exception as error:  # whatever fsspec and its back-ends raise
-        answer.append(error)
+
+# URLs
+
+
+def _urls(url: str, options: Storage) -> list[Input]:
+    return [_web(url, options)] if web.is_web(url) else _objects(url, options)
+
+
+def _web(url: str, options: Storage) -> Input:
+    if "@" in urllib.parse.urlsplit(url).netloc:
+        raise UsageError(
+            "An input's URL holds a name or a password, which everybody would see. Give an "
+            "Authorization header in a file of storage options instead (--storage)."
+        )
+    headers = options.headers(url)
+    try:
+        found = storage.within(web.TIMEOUT, lambda: web.probe(url, headers))
+    except (*web.TROUBLE, ValueError) as error:
+        raise UsageError(f"The input {url!r} cannot be read: {web.said(error)}.") from error
+    return Input(
+        name=url,
+        size=found.size,
+        url=url,
+        version=found.version,
+        ranges=found.ranges,
+        compression=_compression(url, found.head),
+        credentials=options.hold(url),
+    )
+
+
+def _objects(url: str, options: Storage) -> list[Input]:
+    found = storage.find(url, options)
+    if not found:
+        raise UsageError(f"No file is at {url!r}.")
+    return [
+        Input(
+            name=one.url,
+            size=one.size,
+            url=one.url,
+            version=one.version,
+            ranges=one.size is not None,
+            compression=_compression(one.url, one.head),
+            credentials=options.hold(one.url),
+        )
+        for one in found
+    ]

@@ -1,155 +1,141 @@
 """Reading the bytes that a reference points to, on the agent.
 
 A file that the agent sees itself is read there, if it is the one that the client named; otherwise
-the scheduler's range server is asked, or, for a URL, fsspec.
+the scheduler's range server is asked. URLs are read by HTTP, or by fsspec.
 """
 
-import http.client
 import os
+import threading
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO
 
-from mapreduce.errors import MapReduceError
+from mapreduce import compression, storage, transfer, web
+from mapreduce.errors import SourceError
+from mapreduce.splits import Source, chunk_end
 
-TIMEOUT = 30.0
-"""Seconds without a byte after which the scheduler's server counts as unreachable."""
+__all__ = ["PATIENCE", "FileSource", "Source", "SourceError", "open_source"]
 
+PATIENCE = 30.0
+"""Seconds for which the scheduler's server may be away: one that is resumed comes back."""
 
-class SourceError(MapReduceError):
-    """An input could not be read; the message names it."""
+_local = threading.local()
+"""Clients of the scheduler's server, one a thread."""
 
-
-class Source(Protocol):
-    """Random access to one input."""
-
-    def read(self, start: int, end: int) -> bytes:
-        """Return bytes `start` to `end`, fewer only at the input's end; raises SourceError."""
-        ...
+_known: dict[str, storage.Storage] = {}
+"""Storage options, by where the scheduler's server has them."""
 
 
-def open_source(reference: dict[str, Any]) -> Source:
-    """Return the nearest source for a reference."""
-    if "url" in reference:
-        return UrlSource(reference)
-    try:
-        return FileSource(reference)
-    except OSError:
-        return ServedSource(reference)
+def open_source(reference: dict[str, Any], patience: float = PATIENCE) -> Source:
+    """Return the nearest source for a reference, decompressed; raises SourceError.
+
+    It holds nothing open between the calls of its `chunks`.
+    """
+    source = _open(reference, patience)
+    kind = reference.get("compression")
+    return compression.Decompressed(source, kind) if kind else source
+
+
+def _open(reference: dict[str, Any], patience: float) -> Source:
+    if "path" in reference:
+        try:
+            return FileSource(reference)
+        except OSError:
+            return ServedSource(reference, patience)
+    options = _storage(reference, patience)
+    if web.is_web(reference["url"]):
+        return web.UrlSource(reference, options.headers(reference["url"]))
+    return storage.StorageSource(reference, options)
+
+
+def _storage(reference: dict[str, Any], patience: float) -> storage.Storage:
+    """Return the options that the scheduler's server has for the executors."""
+    url = reference.get("storage")
+    if url is None:
+        return storage.Storage()
+    if url not in _known:
+        try:
+            content = _client(url, patience).get(urllib.parse.urlsplit(url).path)
+        except transfer.TransferError as error:
+            raise SourceError(
+                f"The credentials for the input {reference['name']!r}: {error}."
+            ) from error
+        _known[url] = storage.decode(content)
+    return _known[url]
 
 
 class FileSource:
     """A file on this machine. Raises OSError when it is not there or another one is."""
 
     def __init__(self, reference: dict[str, Any]) -> None:
-        self._name: str = reference["name"]
+        self.name: str = reference["name"]
+        self._path: str = reference["path"]
         self._expected = (reference["size"], reference["modified"])
-        self._file = Path(reference["path"]).open("rb", buffering=0)  # noqa: SIM115 for as long as we live
-        if self._found() != self._expected:
-            self._file.close()
-            raise FileNotFoundError("a file of the same name, but another one")
+        with self._open() as file:
+            if _state(file) != self._expected:
+                raise FileNotFoundError("a file of the same name, but another one")
 
-    def read(self, start: int, end: int) -> bytes:
-        """Return the bytes; a change of the file since the job began is an error."""
-        end = min(end, self._expected[0])
-        parts = []
-        while start < end and (part := os.pread(self._file.fileno(), end - start, start)):
-            parts.append(part)
-            start += len(part)
-        if start < end or self._found() != self._expected:
-            raise SourceError(f"The input {self._name!r} changed during the job.")
-        return b"".join(parts)
+    def chunks(self, start: int, stop: int | None) -> Iterator[bytes]:
+        """See `splits.Source`; a change of the file since the job began is an error."""
+        try:
+            file = self._open()
+        except OSError as error:
+            raise SourceError(
+                f"The input {self.name!r} could not be read any more: {error.strerror}."
+            ) from error
+        with file:
+            os.posix_fadvise(file.fileno(), start, 0, os.POSIX_FADV_SEQUENTIAL)
+            while chunk := self._read(file, start, chunk_end(start, stop)):
+                yield chunk
+                start += len(chunk)
 
-    def _found(self) -> tuple[int, int]:
-        found = os.fstat(self._file.fileno())
-        return found.st_size, found.st_mtime_ns
+    def _read(self, file: BinaryIO, start: int, end: int) -> bytes:
+        """Return the bytes, all of them unless the file ends before."""
+        wanted = max(0, min(end, self._expected[0]) - start)
+        try:
+            chunk = os.pread(file.fileno(), wanted, start)
+        except OSError as error:  # such as a stale handle of a network file system
+            raise SourceError(
+                f"The input {self.name!r} could not be read at byte {start}: {error.strerror}."
+            ) from error
+        if _state(file) != self._expected or (wanted and not chunk):
+            raise SourceError(f"The input {self.name!r} changed during the job.")
+        return chunk
+
+    def _open(self) -> BinaryIO:
+        return Path(self._path).open("rb", buffering=0)
 
 
 class ServedSource:
-    """A file of the client's, from the scheduler's range server, over one kept connection."""
+    """A file of the client's, from the scheduler's range server."""
 
-    def __init__(self, reference: dict[str, Any]) -> None:
-        self._name: str = reference["name"]
+    def __init__(self, reference: dict[str, Any], patience: float) -> None:
+        self.name: str = reference["name"]
         self._size: int = reference["size"]
-        self._url = urllib.parse.urlsplit(reference["served"])
-        self._connection: http.client.HTTPConnection | None = None
+        self._url: str = reference["served"]
+        self._patience = patience
 
-    def read(self, start: int, end: int) -> bytes:
-        """Return the bytes, after one more attempt where a kept connection had ended."""
-        end = min(end, self._size)
-        if start >= end:
-            return b""
-        try:
+    def chunks(self, start: int, stop: int | None) -> Iterator[bytes]:
+        """See `splits.Source`."""
+        client = _client(self._url, self._patience)
+        path = urllib.parse.urlsplit(self._url).path
+        while start < self._size:
+            end = min(chunk_end(start, stop), self._size)
             try:
-                return self._request(start, end)
-            except (http.client.HTTPException, ConnectionError):
-                self._connection = None
-                return self._request(start, end)
-        except (http.client.HTTPException, OSError) as error:
-            raise SourceError(
-                f"The input {self._name!r} could not be read from the scheduler's server at "
-                f"{self._url.netloc}: {error or type(error).__name__}. Agents must be able to "
-                "reach that address; --advertise sets another."
-            ) from error
-
-    def _request(self, start: int, end: int) -> bytes:
-        if self._connection is None:
-            assert self._url.hostname is not None  # the scheduler's own address
-            self._connection = http.client.HTTPConnection(
-                self._url.hostname, self._url.port, timeout=TIMEOUT
-            )
-        self._connection.request(
-            "GET", self._url.path, headers={"Range": f"bytes={start}-{end - 1}"}
-        )
-        response = self._connection.getresponse()
-        body = response.read()
-        if response.status != http.client.PARTIAL_CONTENT:
-            raise SourceError(
-                f"The input {self._name!r}: {body.decode('utf-8', 'replace').strip()}"
-            )
-        return body
+                chunk = client.get_range(path, start, end)
+            except transfer.TransferError as error:
+                raise SourceError(f"The input {self.name!r}: {error}.") from error
+            yield chunk
+            start = end
 
 
-class UrlSource:
-    """Any URL that fsspec reads; ranges where the size is known, otherwise front to back."""
+def _client(url: str, patience: float) -> transfer.Client:
+    """Return this thread's client of a server, which keeps its connection."""
+    clients: dict[str, transfer.Client] = _local.__dict__.setdefault("clients", {})
+    return clients.setdefault(urllib.parse.urlsplit(url).netloc, transfer.Client(url, patience))
 
-    def __init__(self, reference: dict[str, Any]) -> None:
-        import fsspec.core  # slow to import, and most jobs have no URLs
 
-        self._url: str = reference["url"]
-        self._size: int | None = reference["size"]
-        self._system, self._path = fsspec.core.url_to_fs(self._url)
-        self._stream: Any = None
-        self._position = 0
-
-    def read(self, start: int, end: int) -> bytes:
-        """Return the bytes; without a known size, `start` must be where the last read ended."""
-        try:
-            return self._forward(start, end) if self._size is None else self._range(start, end)
-        except SourceError:
-            raise
-        except Exception as error:  # whatever fsspec and its back-ends raise
-            raise SourceError(
-                f"The input {self._url!r} could not be read: {type(error).__name__}: {error}"
-            ) from error
-
-    def _range(self, start: int, end: int) -> bytes:
-        assert self._size is not None  # read() sees to it
-        end = min(end, self._size)
-        if start >= end:
-            return b""
-        body: bytes = self._system.cat_file(self._path, start=start, end=end)
-        if len(body) != end - start:
-            raise SourceError(
-                f"The input {self._url!r} gave {len(body)} bytes for a range of {end - start}: "
-                "it changed during the job, or its server does not keep to ranges."
-            )
-        return body
-
-    def _forward(self, start: int, end: int) -> bytes:
-        if self._stream is None or start == 0:
-            self._stream, self._position = self._system.open(self._path, "rb"), 0
-        assert start == self._position, "an input of unknown size is read in order"
-        body: bytes = self._stream.read(end - start)
-        self._position += len(body)
-        return body
+def _state(file: BinaryIO) -> tuple[int, int]:
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns
