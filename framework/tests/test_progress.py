@@ -94,25 +94,19 @@ def test_lines_come_now_and_then(monkeypatch, capsys):
     assert shown[0].startswith("mapping: 250.0 MB of 1.0 GB, 4 cores, agent1 3 tasks")
 
 
-@pytest.fixture
-def terminal(monkeypatch):
-    """Standard error on a terminal; the function reads what it shows."""
+def test_a_terminal_shows_all_of_it_and_is_left_as_it_was(monkeypatch):
+    """The bar is removed, the cursor comes back, lines that were said stay."""
     ours, its = pty.openpty()
-    with open(its, "w") as file:
-        monkeypatch.setattr(progress.sys, "stderr", file)
+    os.set_blocking(ours, False)
+    with open(ours, "rb", buffering=0) as seen, open(its, "w") as stderr:
+        monkeypatch.setattr(progress.sys, "stderr", stderr)
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setenv("COLUMNS", "140")
-        yield lambda: os.read(ours, 65536).decode()
-    os.close(ours)
-
-
-def test_a_terminal_shows_all_of_it_and_is_left_as_it_was(terminal):
-    """The bar is removed, the cursor comes back, lines that were said stay."""
-    shown = progress.for_terminal()
-    shown.show(MAPPING)
-    shown.say("one [moment]")
-    shown.close()
-    text = terminal()
+        shown = progress.for_terminal()
+        shown.show(MAPPING)
+        shown.say("one [moment]")
+        shown.close()
+        text = seen.read(65536).decode()
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
     assert "one [moment]" in plain
     assert re.search(r"mapping .*250\.0 MB of 1\.0 GB", plain)
