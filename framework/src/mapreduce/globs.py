@@ -22,7 +22,7 @@ def files(name: str) -> list[Path]:
     cannot be read.
     """
     path = Path(name)
-    if not MAGIC & set(name) or os.path.lexists(name):
+    if not MAGIC & set(name) or _exists(path):
         return list(_expand(path))
     found = dict.fromkeys(file for fitting in _fitting(path) for file in _expand(fitting))
     if not found:
@@ -35,7 +35,7 @@ def _expand(path: Path) -> Iterator[Path]:
         yield path
         return
     for folder in _folders(path):
-        yield from (Path(entry.path) for entry in _entries(folder) if not entry.is_dir())
+        yield from (Path(entry.path) for entry in _entries(folder) if not _is_folder(entry))
 
 
 def _folders(
@@ -48,7 +48,7 @@ def _folders(
         return
     yield folder
     for entry in _entries(folder):
-        if entry.is_dir() and (hidden or not entry.name.startswith(".")):
+        if _is_folder(entry) and (hidden or not entry.name.startswith(".")):
             yield from _folders(Path(entry.path), above | {identity}, hidden=hidden)
 
 
@@ -58,6 +58,23 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise UsageError(f"The folder {str(folder)!r} cannot be read: {error.strerror}.") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # such as a link to itself, which cannot be read, whatever it is
+        return False
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UsageError(f"The input {str(path)!r} cannot be read: {error.strerror}.") from error
+    return True
 
 
 def _fitting(pattern: Path) -> list[Path]:
@@ -70,7 +87,7 @@ def _fitting(pattern: Path) -> list[Path]:
 def _fitting_below(path: Path, part: str) -> Iterator[Path]:
     """Yield what fits one part of a pattern."""
     if not MAGIC & set(part):
-        yield from [path / part] if os.path.lexists(path / part) else []
+        yield from [path / part] if _exists(path / part) else []
     elif not os.path.isdir(path):  # noqa: PTH112 False rather than an error where it may not look
         return
     elif part == "**":
