@@ -1,0 +1,183 @@
+"""The figures as Markdown: what was measured, on what, by which command, and the spread."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import figures
+from lab import ROOT
+
+BEGIN, END = "<!-- begin of the recorded benchmarks -->", "<!-- end of the recorded benchmarks -->"
+
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+PICTURE = ROOT / "docs" / "images" / "benchmarks.png"
+
+Results = dict[str, Any]
+
+
+def markdown(results: Results) -> str:
+    """Return all parts that were measured."""
+    parts = [
+        part
+        for name, function in PARTS.items()
+        if name in results
+        for part in ("", *function(results))
+    ]
+    return "\n".join([*_machine(results), *parts]) + "\n"
+
+
+def record(results: Results, table: str, picture: Path) -> None:
+    """Put the table and the picture into the documents."""
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(picture, PICTURE)
+    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}{END}{after}")
+
+
+def _machine(results: Results) -> Iterator[str]:
+    for name, value in results["machine"].items():
+        yield f"- {name}: {value}"
+    yield "- commands:"
+    for name, command in results["commands"].items():
+        yield f"  - {name}: `{command}`"
+
+
+def _book(results: Results) -> Iterator[str]:
+    book = results["book"]
+    runs = book["runs"]["mapreduce"]
+    least, most = figures.spread(runs)
+    yield (
+        f"The lab's book, {_size(book['size'])}, on a warm lab: **{figures.seconds(runs):.2f} s** "
+        f"({least:.2f} to {most:.2f}, {len(runs)} runs)."
+    )
+
+
+def _ratios(results: Results) -> Iterator[str]:
+    for entry in results["ratios"]:
+        runs, size = entry["runs"], entry["size"]
+        own = runs["mapreduce"]
+        yield f"**{_size(size)}**, {len(own)} interleaved rounds, process start to result:"
+        yield ""
+        yield from _table(
+            "Contender", "Seconds (median)", "Least to most", "MB/s", "MB/s per core",
+            "Times as long as mapreduce (median of the rounds)", "Least to most",
+        )  # fmt: skip
+        for name, others in runs.items():
+            yield _row(*_contender(results, name, own, others, size))
+        yield ""
+        yield from _insight(results, runs, size)
+        yield ""
+
+
+def _contender(
+    results: Results, name: str, own: figures.Runs, others: figures.Runs, size: int
+) -> Iterator[str]:
+    median = figures.seconds(others)
+    least, most = figures.spread(others)
+    ratios = figures.ratios(own, others)
+    cores = 1 if name in ("c", "counter") else results["cores"]
+    copies = results["cores"] if name == "c-each" else 1
+    rate = size * copies / 1e6 / median
+    yield results["names"][name]
+    yield f"{median:.2f}"
+    yield f"{least:.2f} to {most:.2f}"
+    yield f"{rate:.0f}"
+    yield f"{rate / cores:.0f}"
+    yield f"{figures.ratio(own, others):.2f}"
+    yield f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+
+
+def _insight(results: Results, runs: dict[str, figures.Runs], size: int) -> Iterator[str]:
+    own = runs["mapreduce"]
+    rate, limit = figures.map_rate(own, size), figures.core_rate(runs["c"], size)
+    each = size / 1e6 / figures.seconds(runs["c-each"])
+    yield (
+        f"- Mapping alone: {rate:.0f} MB per second of a core's time, **{rate / limit:.2f}** of C "
+        f"with a core to itself ({limit:.0f}), {rate / each:.2f} of C on all cores at once "
+        f"({each:.0f} each)."
+    )
+    yield (
+        f"- Wall time outside overlapped reading and mapping: **{figures.outside(own):.0%}**; "
+        f"{figures.cores_mapping(own, results['cores']):.0%} of the cores' whole time went into "
+        "mapping."
+    )
+    shares = ", ".join(f"{name} {value:.2f} s" for name, value in figures.phases(own).items())
+    yield f"- Phases: {shares} (process start, imports, output, teardown)."
+
+
+def _growth(results: Results) -> Iterator[str]:
+    yield "**Growth of the text.** Memory in MB, the largest of all runs:"
+    yield ""
+    yield from _table("Text", *_shared_heads(results, results["growth"]), *MEMORY)
+    for entry in results["growth"]:
+        yield _row(_size(entry["size"]), *_shared_cells(entry))
+
+
+def _words(results: Results) -> Iterator[str]:
+    size = results["words"][-1]["size"]
+    yield f"**Growth of the vocabulary.** Made-up text of about {_size(size)}; memory in MB:"
+    yield ""
+    yield from _table("Different words", *_shared_heads(results, results["words"]), *MEMORY)
+    for entry in results["words"]:
+        yield _row(f"{entry['different']:,}", *_shared_cells(entry))
+
+
+MEMORY = ("Scheduler", "An executor", "The same with its files' page cache")
+
+
+def _shared_heads(results: Results, entries: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for name in entries[0]["runs"]:
+        yield f"{results['names'][name]}, s"
+        yield "MB/s"
+
+
+def _shared_cells(entry: dict[str, Any]) -> Iterator[str]:
+    for runs in entry["runs"].values():
+        median = figures.seconds(runs)
+        yield f"{median:.2f}"
+        yield f"{entry['size'] / 1e6 / median:.0f}"
+    own = entry["runs"]["mapreduce"]
+    yield f"{figures.scheduler_memory(own):.0f}"
+    yield f"{figures.executor_memory(own, 'resident'):.0f}"
+    yield f"{figures.executor_memory(own, 'peak'):.0f}"
+
+
+def _agents(results: Results) -> Iterator[str]:
+    entries = results["agents"]
+    first = figures.seconds(entries[0]["runs"]["mapreduce"])
+    yield f"**Agents**, each kept to a core of its own, {_size(entries[0]['size'])}:"
+    yield ""
+    yield from _table("Agents", "Seconds (median)", "Least to most", "MB/s", "Speed-up")
+    for entry in entries:
+        runs = entry["runs"]["mapreduce"]
+        median = figures.seconds(runs)
+        least, most = figures.spread(runs)
+        rate = entry["size"] / 1e6 / median
+        yield _row(
+            str(entry["agents"]), f"{median:.2f}", f"{least:.2f} to {most:.2f}", f"{rate:.0f}",
+            f"{first / median:.2f}",
+        )  # fmt: skip
+
+
+PARTS = {
+    "book": _book,
+    "ratios": _ratios,
+    "growth": _growth,
+    "agents": _agents,
+    "words": _words,
+}
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 999_000_000 else f"{count / 1e6:.1f} MB"
+
+
+def _table(*heads: str) -> Iterator[str]:
+    yield _row(*heads)
+    yield "|---" + "|---:" * (len(heads) - 1) + "|"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
