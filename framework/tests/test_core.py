@@ -3,31 +3,42 @@
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-
 from mapreduce import core as core_module
 from mapreduce import sizing
-from mapreduce.core import FAILURES, LOSSES, RECONCILE_AFTER, STRIKES, Core
+from mapreduce.core import FAILURES, LOSSES, RECONCILE_AFTER, REVIVE_AFTER, Core
+from mapreduce.cutter import Block, Extent
 from mapreduce.events import (
+    AgentLost,
+    Collect,
+    Collected,
     Count,
     Decline,
     Disconnected,
     ExecutorLost,
+    Fail,
     Finish,
     Kill,
     Launch,
     LaunchFailed,
     Offer,
     Offers,
+    Overflow,
     Reconcile,
     Registered,
+    Removed,
+    ResultLost,
     Revive,
     Suppress,
     Tick,
+    Uncount,
     Update,
 )
+from mapreduce.fleet import STRIKES
 from mapreduce.state import State
 
 MB = 1 << 20
+
+BUCKETS = 64
 
 
 def offer(number: int, agent: str = "A", cpus: float = 1.0, mem: float = 1024.0) -> Offer:
@@ -36,16 +47,30 @@ def offer(number: int, agent: str = "A", cpus: float = 1.0, mem: float = 1024.0)
     )
 
 
-def finished(task_id: str, intact: bool = True) -> Update:
-    return Update(task_id=task_id, state="TASK_FINISHED", from_executor=True, intact=intact)
+def finished(task_id: str, intact: bool = True, kept: bool = False, **more) -> Update:
+    return Update(
+        task_id=task_id,
+        state="TASK_FINISHED",
+        from_executor=True,
+        intact=intact,
+        kept=kept,
+        **more,
+    )
 
 
 def lost(task_id: str, reason: str = "REASON_AGENT_REMOVED") -> Update:
     return Update(task_id=task_id, state="TASK_LOST", reason=reason, message="gone")
 
 
-def failed(task_id: str) -> Update:
-    return Update(task_id=task_id, state="TASK_FAILED", from_executor=True, message="ValueError: x")
+def failed(task_id: str, block_fault: bool = True, **more) -> Update:
+    return Update(
+        task_id=task_id,
+        state="TASK_FAILED",
+        from_executor=True,
+        message="ValueError: x",
+        block_fault=block_fault,
+        **more,
+    )
 
 
 def running(task_id: str) -> Update:
@@ -56,9 +81,9 @@ class Run:
     """A core with a clock, checked after every event."""
 
     def __init__(self, *sizes):
-        self.core = Core(sizes)
+        self.core = Core([Extent(f"input {number}", size) for number, size in enumerate(sizes)])
         self.now = 100.0
-        self(Registered())
+        self.first = self(Registered())
 
     def __call__(self, event, after: float = 0.0):
         self.now += after
@@ -69,6 +94,17 @@ class Run:
     def offers(self, *offers):
         return self(Offers(offers=offers))
 
+    def unit(self, name):
+        return self.core.work.units[name]
+
+    def kept(self, blocks=2):
+        """Map blocks of 1 MB on one agent, whose executor keeps what they give."""
+        self(Overflow())
+        (launch,) = launches(self.offers(offer(1)))
+        for task in launch.tasks[:blocks]:
+            actions = self(finished(task.id, kept=True))
+        return launch, actions
+
 
 def launches(actions) -> list[Launch]:
     return [action for action in actions if isinstance(action, Launch)]
@@ -78,25 +114,34 @@ def task_ids(actions) -> list[str]:
     return [task.id for launch in launches(actions) for task in launch.tasks]
 
 
+def of(kind, actions):
+    return [action for action in actions if isinstance(action, kind)]
+
+
+# Offers
+
+
 def test_a_small_job_is_launched_at_once_counted_and_finished():
     """All blocks go out in the first answer, then offers are no longer wanted."""
     run = Run(2 * MB)
-    actions = run.offers(offer(1))
-    launch, suppress = actions
-    assert [task.id for task in launch.tasks] == ["block-0-try-1", "block-1-try-1"]
+    launch, suppress = run.offers(offer(1))
+    assert [task.id for task in launch.tasks] == ["map-0-try-1", "map-1-try-1"]
     assert launch.refuse == core_module.REFUSE_UNNEEDED
     assert suppress == Suppress()
-    assert run(running("block-0-try-1")) == []
-    block = run.core.blocks[0].block
-    assert run(finished("block-0-try-1")) == [Count(task_id="block-0-try-1", block=block)]
-    assert run(finished("block-1-try-1"))[1:] == [Finish()]
+    assert run(running("map-0-try-1")) == []
+    block = run.unit("map-0").content
+    assert run(finished("map-0-try-1")) == [Count(task_id="map-0-try-1", content=block)]
+    assert run(finished("map-1-try-1"))[1:] == [Collect()]
+    assert run(Collected()) == [Finish()]
+    assert run.core.over
 
 
 def test_agents_share_the_blocks():
-    """Offers that come together are used together."""
-    first, second, _ = Run(6 * MB).offers(offer(1, "A"), offer(2, "B"))
-    assert [task.id for task in first.tasks] == [f"block-{n}-try-1" for n in (0, 2, 4)]
-    assert [task.id for task in second.tasks] == [f"block-{n}-try-1" for n in (1, 3, 5)]
+    """Offers that come together are used together, in equal shares."""
+    first, second, _ = Run(8 * MB).offers(offer(1, "A"), offer(2, "B"))
+    shares = [sum(task.content.size for task in launch.tasks) for launch in (first, second)]
+    assert sum(shares) == 8 * MB
+    assert abs(shares[0] - shares[1]) <= MB
     assert first.executor.id != second.executor.id
 
 
@@ -107,7 +152,16 @@ def test_what_is_launched_fits_into_the_offer(cpus, mem, sizes):
         assert launch.executor.cpus + sum(task.cpus for task in launch.tasks) <= cpus + 1e-9
         assert launch.executor.mem + sum(task.mem for task in launch.tasks) <= mem
         assert launch.executor.workers >= 1
+        assert launch.executor.worker_mem * launch.executor.workers < launch.executor.mem
         assert all(round(task.cpus, 3) == task.cpus >= 0.01 for task in launch.tasks)
+
+
+@pytest.mark.parametrize("cpus", [1.0, 2.0])
+def test_an_executor_of_one_or_two_workers_stays_below_400_mb(cpus):
+    """However much memory is offered."""
+    (launch,) = launches(Run(1 << 30).offers(offer(1, cpus=cpus, mem=65536)))
+    assert launch.executor.workers == cpus
+    assert launch.executor.mem < 400
 
 
 def test_an_agent_is_used_fully_but_no_further_than_its_queue():
@@ -126,6 +180,22 @@ def test_freed_resources_take_the_next_tasks_on_the_same_executor():
     (second,) = launches(run.offers(offer(2, cpus=first.tasks[0].cpus, mem=600)))
     assert second.executor == first.executor
     assert len(second.tasks) == 1
+
+
+def test_blocks_grow_with_the_measured_rate():
+    """A fast job has large blocks, a slow one small ones."""
+    run = Run(1 << 30)
+    (first,) = launches(run.offers(offer(1)))
+    run(finished(first.tasks[0].id, seconds=0.1, bytes=first.tasks[0].content.size))
+    (second,) = launches(run.offers(offer(2)))
+    assert second.tasks[0].content.size == 32 * MB
+    tasks = [*first.tasks[1:], *second.tasks]
+    for number in range(3, 6):
+        for task in tasks:
+            run(finished(task.id, seconds=1e6, bytes=task.content.size))
+        (launch,) = launches(run.offers(offer(number)))
+        tasks = launch.tasks
+    assert tasks[0].content.size == MB
 
 
 def test_an_offer_that_is_too_small_is_declined_for_a_moment():
@@ -150,13 +220,27 @@ def test_two_offers_by_one_agent_at_once_make_one_executor():
     assert decline.offer_ids == ("O2",)
 
 
+def test_workers_that_run_dry_ask_for_offers_before_the_next_round():
+    """The allocator's rounds are a second apart; a worker does not wait for them."""
+    run = Run(1 << 30)
+    (launch,) = launches(run.offers(offer(1)))
+    assert run(finished(launch.tasks[0].id), after=1)[1:] == []
+    assert run(finished(launch.tasks[1].id))[1:] == []
+    assert run(finished(launch.tasks[2].id))[1:] == [Revive()]
+    assert run(Tick(), after=REVIVE_AFTER / 2) == []
+    assert run(Tick(), after=REVIVE_AFTER) == [Revive()]
+
+
+# Losses
+
+
 def test_a_lost_task_runs_again_after_a_revive():
     """Offers were suppressed; the block that came back needs one."""
     run = Run(MB)
     run.offers(offer(1))
-    assert run(lost("block-0-try-1")) == [Revive()]
-    assert task_ids(run.offers(offer(2))) == ["block-0-try-2"]
-    assert run(finished("block-0-try-2"))[-1] == Finish()
+    assert run(lost("map-0-try-1")) == [Revive()]
+    assert task_ids(run.offers(offer(2))) == ["map-0-try-2"]
+    assert of(Count, run(finished("map-0-try-2")))
 
 
 @pytest.mark.parametrize(
@@ -166,15 +250,15 @@ def test_every_unhappy_end_puts_the_block_back(state):
     """Whatever Mesos calls it, the block is not done."""
     run = Run(MB)
     run.offers(offer(1))
-    run(Update(task_id="block-0-try-1", state=state, message="why"))
-    assert run.core.blocks[0].state is State.WAITING
+    run(Update(task_id="map-0-try-1", state=state, message="why"))
+    assert run.unit("map-0").state is State.WAITING
 
 
 def test_a_result_that_did_not_arrive_puts_the_block_back():
     """TASK_FINISHED alone counts nothing."""
     run = Run(MB)
     run.offers(offer(1))
-    assert run(finished("block-0-try-1", intact=False)) == [Revive()]
+    assert run(finished("map-0-try-1", intact=False)) == [Revive()]
 
 
 @pytest.mark.parametrize("reason", ["REASON_RECONCILIATION", "REASON_AGENT_REREGISTERED"])
@@ -182,50 +266,51 @@ def test_the_masters_word_that_a_task_finished_is_no_loss(reason):
     """What the master says by itself lacks the receipt; the agent repeats the real update."""
     run = Run(MB)
     run.offers(offer(1))
-    assert run(Update(task_id="block-0-try-1", state="TASK_FINISHED", reason=reason)) == []
-    assert run(finished("block-0-try-1"))[-1] == Finish()
+    assert run(Update(task_id="map-0-try-1", state="TASK_FINISHED", reason=reason)) == []
+    assert of(Count, run(finished("map-0-try-1")))
 
 
 def test_a_block_counts_once_however_often_it_is_reported():
     """Updates are repeated until they are acknowledged."""
     run = Run(2 * MB)
     run.offers(offer(1))
-    assert len(run(finished("block-0-try-1"))) == 1
-    assert run(finished("block-0-try-1")) == []
-    assert run(lost("block-0-try-1")) == []
+    assert len(run(finished("map-0-try-1"))) == 1
+    assert run(finished("map-0-try-1")) == []
+    assert run(lost("map-0-try-1")) == []
 
 
 def test_a_task_back_from_the_dead_counts_and_its_successor_is_killed():
     """An agent that was thought lost comes back with the result."""
     run = Run(2 * MB)
     run.offers(offer(1))
-    run(lost("block-0-try-1"))
+    run(lost("map-0-try-1"))
     run.offers(offer(2, "B"))
-    count, kill = run(finished("block-0-try-1"))
-    assert count.task_id == "block-0-try-1"
-    assert kill == Kill(task_id="block-0-try-2")
-    assert run(finished("block-0-try-2")) == []
+    count, kill = run(finished("map-0-try-1"))
+    assert count.task_id == "map-0-try-1"
+    assert kill == Kill(task_id="map-0-try-2")
+    assert run(finished("map-0-try-2")) == []
 
 
 def test_a_task_back_from_the_dead_spares_the_block_that_waits():
     """No second attempt is launched for a block that is done."""
     run = Run(2 * MB)
     run.offers(offer(1))
-    run(lost("block-0-try-1"))
-    run(finished("block-0-try-1"))
+    run(lost("map-0-try-1"))
+    run(finished("map-0-try-1"))
     assert task_ids(run.offers(offer(2))) == []
 
 
-def test_a_block_that_fails_by_itself_ends_the_job_with_its_message():
-    """A poisoned block is not retried for ever."""
+def test_a_block_that_fails_by_itself_ends_the_job_with_its_inputs_bytes():
+    """A poisoned block is not retried for ever, and the user learns where it is."""
     run = Run(MB)
     for attempt in range(1, FAILURES + 1):
         run.offers(offer(attempt))
-        run(running(f"block-0-try-{attempt}"))
-        actions = run(failed(f"block-0-try-{attempt}"))
+        run(running(f"map-0-try-{attempt}"))
+        actions = run(failed(f"map-0-try-{attempt}"))
     (fail,) = actions
-    assert "block 0 failed 3 times" in fail.message
+    assert f"block 0 (bytes 0-{MB} of 'input 0') failed 3 times" in fail.message
     assert "ValueError: x" in fail.message
+    assert fail.executor is not None
     assert run.offers(offer(9)) == []
 
 
@@ -234,10 +319,10 @@ def test_a_block_that_is_lost_again_and_again_ends_the_job():
     run = Run(MB)
     for attempt in range(1, LOSSES + 1):
         run.offers(offer(attempt))
-        run(running(f"block-0-try-{attempt}"))
-        actions = run(lost(f"block-0-try-{attempt}"))
+        run(running(f"map-0-try-{attempt}"))
+        actions = run(lost(f"map-0-try-{attempt}"))
     (fail,) = actions
-    assert f"lost {LOSSES} times" in fail.message
+    assert f"was lost {LOSSES} times" in fail.message
 
 
 def test_an_agent_whose_executors_do_not_start_is_avoided():
@@ -251,6 +336,18 @@ def test_an_agent_whose_executors_do_not_start_is_avoided():
     assert len(task_ids(run.offers(offer(11, "good")))) == 2
 
 
+def test_an_agent_that_cannot_send_results_is_avoided():
+    """One agent behind a firewall does not fail the job: its failures are not the blocks'."""
+    run = Run(8 * MB)
+    first, second = launches(run.offers(offer(1, "bad"), offer(2, "good")))
+    for task in first.tasks[:STRIKES]:
+        run(failed(task.id, block_fault=False))
+    assert launches(run.offers(offer(3, "bad"))) == []
+    assert all(unit.failures == 0 for unit in run.core.work.units.values())
+    run(finished(second.tasks[0].id))
+    assert launches(run.offers(offer(4, "good")))[0].executor == second.executor
+
+
 def test_the_job_fails_soon_where_no_executor_starts():
     """The usual cause is a command that the agents do not have; its output is worth showing."""
     run = Run(MB)
@@ -260,6 +357,16 @@ def test_the_job_fails_soon_where_no_executor_starts():
     fail = actions[-1]
     assert "before they take up work" in fail.message
     assert fail.executor == launch.executor
+    assert fail.startup
+
+
+def test_the_job_fails_soon_where_no_agent_can_send_results():
+    """The reason is what the agents say."""
+    run = Run(4 * MB)
+    (launch,) = launches(run.offers(offer(1)))
+    for task in launch.tasks:
+        actions = run(failed(task.id, block_fault=False))
+    assert "all agents fail, the last time with TASK_FAILED: ValueError: x" in actions[-1].message
 
 
 def test_a_new_executor_follows_one_that_ended():
@@ -272,9 +379,7 @@ def test_a_new_executor_follows_one_that_ended():
         run(lost(task.id, "REASON_EXECUTOR_TERMINATED"))
     (second,) = launches(run.offers(offer(2)))
     assert second.executor.id != first.executor.id
-    assert [task.block for task in second.tasks] == [
-        run.core.blocks[number].block for number in (3, 2, 1, 0)
-    ]
+    assert [task.content.number for task in second.tasks] == [3, 2, 1, 0]
 
 
 def test_an_executor_outlives_a_launch_that_was_too_late_for_its_offer():
@@ -287,6 +392,9 @@ def test_an_executor_outlives_a_launch_that_was_too_late_for_its_offer():
     assert second.executor == first.executor
 
 
+# Masters
+
+
 def test_tasks_run_on_through_a_change_of_leader():
     """Nothing is launched again; the new leader is asked about what stays silent."""
     run = Run(2 * MB)
@@ -297,20 +405,34 @@ def test_tasks_run_on_through_a_change_of_leader():
     assert run.offers(offer(2, "B"))[-1] == Suppress()
     assert run(Tick(), after=1) == []
     (ask,) = run(Tick(), after=RECONCILE_AFTER)
-    assert ask == Reconcile(tasks=(("block-0-try-1", "A"), ("block-1-try-1", "A")))
+    assert ask == Reconcile(tasks=(("map-0-try-1", "A"), ("map-1-try-1", "A")))
     assert run(Tick(), after=1) == []
-    run(finished("block-0-try-1"))
-    assert run(finished("block-1-try-1"))[-1] == Finish()
+    run(finished("map-0-try-1"))
+    assert run(finished("map-1-try-1"))[-1] == Collect()
 
 
 def test_a_launch_that_may_have_been_lost_is_asked_about():
     """The master answers TASK_LOST for tasks that it never heard of."""
     run = Run(MB)
     run.offers(offer(1))
-    run(LaunchFailed(task_ids=("block-0-try-1",)))
+    run(LaunchFailed(task_ids=("map-0-try-1",)))
     (ask,) = run(Tick(), after=RECONCILE_AFTER / 2)
-    assert ask == Reconcile(tasks=(("block-0-try-1", "A"),))
-    assert run(lost("block-0-try-1", "REASON_RECONCILIATION")) == [Revive()]
+    assert ask == Reconcile(tasks=(("map-0-try-1", "A"),))
+    assert run(lost("map-0-try-1", "REASON_RECONCILIATION")) == [Revive()]
+
+
+def test_a_framework_that_was_removed_begins_anew_with_what_is_done():
+    """What was brought here counts; what ran, or was kept there, runs again."""
+    run = Run(3 * MB)
+    (launch,) = launches(run.offers(offer(1)))
+    run(finished("map-0-try-1"))
+    run(finished("map-1-try-1", kept=True))
+    (uncount,) = run(Removed())
+    assert uncount.task_id == "map-1-try-1"
+    assert run(Registered()) == []
+    (again,) = launches(run.offers(offer(2)))
+    assert sorted(task.id for task in again.tasks) == ["map-1-try-2", "map-2-try-2"]
+    assert again.executor.id != launch.executor.id
 
 
 def test_idleness_is_measured_while_nothing_runs():
@@ -324,76 +446,344 @@ def test_idleness_is_measured_while_nothing_runs():
 
 def test_empty_inputs_need_no_task():
     """The result of nothing is empty, and complete."""
-    assert Run(0, 0).offers(offer(1)) == [Finish()]
+    run = Run(0, 0)
+    assert run.first == [Collect()]
+    assert run(Collected()) == [Finish()]
 
 
 def test_unknown_tasks_are_ignored():
     """Another run's updates must not harm this one."""
-    assert Run(MB)(finished("block-7-try-1")) == []
+    assert Run(MB)(finished("map-7-try-1")) == []
 
 
-FAULTS = st.sampled_from(["finish", "lose", "executor", "damage", "late", "failover", "repeat"])
+# Kept results, and reducing them
+
+
+def test_results_are_kept_once_those_here_pass_their_limit():
+    """The scheduler's memory is bounded; what runs already is merged all the same."""
+    run = Run(64 * MB)
+    (first,) = launches(run.offers(offer(1)))
+    assert not any(task.keep for task in first.tasks)
+    assert run(Overflow()) == []
+    run(finished(first.tasks[0].id))
+    (second,) = launches(run.offers(offer(2)))
+    assert all(task.keep for task in second.tasks)
+
+
+def test_what_is_kept_is_reduced_by_tasks():
+    """Ranges of buckets, chosen by their sizes, on all workers; then the job is done."""
+    run = Run(2 * MB)
+    _, actions = run.kept()
+    assert actions[1:] == [Collect()]
+    assert run(Collected(sizes=(100, 0, 50, 51), pairs=4)) == [Revive()]
+    (launch, *_) = run.offers(offer(2))
+    assert [(task.content.start, task.content.stop) for task in launch.tasks] == [(0, 4)]
+    assert not launch.tasks[0].keep
+    assert run(finished("reduce-0-try-1"))[-1] == Finish()
+
+
+def test_a_lost_executor_loses_what_it_kept():
+    """Its blocks are mapped again, and what is left to reduce waits for them."""
+    run = Run(2 * MB)
+    launch, _ = run.kept()
+    run(Collected(sizes=(9, 9), pairs=10**6))
+    (reduce,) = launches(run.offers(offer(2)))
+    assert len(reduce.tasks) == 2
+    run(finished("reduce-0-try-1"))
+    actions = run(ExecutorLost(executor_id=launch.executor.id))
+    assert [action.task_id for action in of(Uncount, actions)] == ["map-0-try-1", "map-1-try-1"]
+    run(lost("reduce-1-try-1", "REASON_EXECUTOR_TERMINATED"))
+    (again,) = launches(run.offers(offer(3)))
+    assert sorted(task.id for task in again.tasks) == ["map-0-try-2", "map-1-try-2"]
+    run(finished("map-0-try-2", kept=True))
+    assert run(finished("map-1-try-2", kept=True))[-1] == Collect()
+    run(Collected(sizes=(9, 9), pairs=10**6))
+    (rest,) = launches(run.offers(offer(4)))
+    assert [task.id for task in rest.tasks] == ["reduce-1-try-2"]
+    assert run(finished("reduce-1-try-2"))[-1] == Finish()
+
+
+def test_an_agent_that_is_removed_loses_what_its_executor_kept():
+    """Even if no task of it runs that could be reported lost."""
+    run = Run(2 * MB)
+    run.kept()
+    assert len(of(Uncount, run(AgentLost(agent_id="A")))) == 2
+
+
+def test_a_late_word_of_an_executor_that_ended_does_not_count_what_it_kept():
+    """An agent repeats updates of executors that are gone: their runs are gone, too."""
+    run = Run(2 * MB)
+    launch, _ = run.kept(blocks=1)
+    run(ExecutorLost(executor_id=launch.executor.id))
+    assert of(Count, run(finished("map-1-try-1", kept=True))) == []
+    assert of(Count, run(finished("map-0-try-1", kept=True))) == []
+    assert run.unit("map-0").state is State.WAITING
+
+
+def test_runs_that_are_out_of_reach_twice_are_lost():
+    """Once may be an accident of the network: then the task just runs again."""
+    run = Run(2 * MB)
+    launch, _ = run.kept()
+    run(Collected(sizes=(9,), pairs=1))
+    run.offers(offer(2, "B"))
+    out_of_reach = {"block_fault": False, "unreachable": launch.executor.id}
+    assert of(Uncount, run(failed("reduce-0-try-1", **out_of_reach))) == []
+    assert task_ids(run.offers(offer(3, "B"))) == ["reduce-0-try-2"]
+    assert len(of(Uncount, run(failed("reduce-0-try-2", **out_of_reach)))) == 2
+
+
+def test_a_result_that_is_gone_is_made_again():
+    """A machine that crashed may have lost what had arrived."""
+    run = Run(2 * MB)
+    run.offers(offer(1))
+    run(finished("map-0-try-1"))
+    assert [type(action) for action in run(ResultLost(task_id="map-0-try-1"))] == [Uncount, Revive]
+    assert task_ids(run.offers(offer(2))) == ["map-0-try-2"]
+
+
+# Speculation
+
+
+def straggling(*agents):
+    """Blocks on two agents; those of A are done, but one of B takes longer than usual."""
+    run = Run(8 * MB)
+    first, second = launches(run.offers(offer(1, "A"), offer(2, "B")))
+    for task in first.tasks + second.tasks[1:]:
+        run(running(task.id))
+        run(finished(task.id, seconds=0.5, bytes=task.content.size), after=0.5)
+    run(running(second.tasks[0].id))
+    return run, second.tasks[0]
+
+
+def test_a_straggler_runs_a_second_time_elsewhere_and_the_first_result_counts():
+    """The last tasks of a job do not wait for one slow agent."""
+    run, late = straggling()
+    assert run(Tick(), after=0.5) == []
+    assert run(Tick(), after=5) == [Revive()]
+    backup, _ = run.offers(offer(3, "A"))
+    assert [task.content for task in backup.tasks] == [late.content]
+    assert run.core.speculation.launched == 1
+    assert run.offers(offer(4, "A"), offer(5, "C"))[:1] == [
+        Decline(offer_ids=("O4", "O5"), refuse=3600.0)
+    ]
+    count, kill, *_ = run(finished(backup.tasks[0].id))
+    assert (count.task_id, kill) == (backup.tasks[0].id, Kill(task_id=late.id))
+    assert run(finished(late.id)) == []
+
+
+def test_a_straggler_does_not_run_twice_on_its_own_agent():
+    """What is slow there would be slow again."""
+    run, _ = straggling()
+    run(Tick(), after=60)
+    assert launches(run.offers(offer(3, "B"))) == []
+
+
+def test_idle_agents_that_are_offered_at_once_do_not_take_the_same_straggler():
+    """Two attempts are enough."""
+    run, _ = straggling()
+    run(Tick(), after=60)
+    assert len(task_ids(run.offers(offer(3, "A"), offer(4, "C")))) == 1
+
+
+def test_tasks_that_wait_for_others_are_no_stragglers():
+    """Only those whose executor says nothing for long."""
+    run = Run(8 * MB)
+    first, second = launches(run.offers(offer(1, "A"), offer(2, "B")))
+    for task in first.tasks:
+        run(finished(task.id, seconds=0.5, bytes=task.content.size))
+    for task in second.tasks[:-1]:
+        run(running(task.id), after=3)
+        run(finished(task.id, seconds=1.4, bytes=task.content.size), after=1)
+        assert launches(run.offers(offer(9, "A"))) == []
+
+
+# Whatever happens
+
+
+class World:
+    """A cluster that follows a core's actions, and keeps its own account of what is where."""
+
+    def __init__(self, *sizes):
+        self.run = Run(*sizes)
+        self.known: dict[str, object] = {}
+        self.held: dict[str, object] = {}
+        self.number = 0
+        self.dead: set[str] = set()
+        self.keeps: dict[str, bool] = {}
+        self.reduced: dict[int, str] = {}
+        self.failed = False
+
+    def feed(self, event):
+        for action in self.run(event):
+            match action:
+                case Launch():
+                    for task in action.tasks:
+                        assert task.id not in self.known
+                        self.known[task.id] = task.content
+                        self.keeps[task.id] = task.keep
+                case Count() if isinstance(action.content, Block):
+                    self.held[action.task_id] = action.content
+                case Count():
+                    self.reduced[action.content.number] = action.task_id
+                case Uncount():
+                    self.held.pop(action.task_id, None)
+                    assert isinstance(action.content, Block)
+                case Collect():
+                    self.collect()
+                case Fail():
+                    self.failed = True
+
+    def collect(self):
+        self.assert_exact()
+        runs = any(self.keeps[task] for task in self.held) or self.run.core.work.partitioned
+        self.feed(Collected(sizes=(10,) * BUCKETS if runs else (), pairs=10**6))
+
+    def assert_exact(self):
+        """Each byte of the inputs is in exactly one result that is held."""
+        numbers = [content.number for content in self.held.values()]
+        assert len(numbers) == len(set(numbers))
+        spans = sorted(
+            (part.source, part.start, part.end)
+            for content in self.held.values()
+            for part in content.ranges
+        )
+        for source, extent in enumerate(self.run.core.extents):
+            own = [(start, end) for number, start, end in spans if number == source]
+            if extent.size is None:
+                assert own == [(0, None)]
+                continue
+            borders = [0, *(end for _, end in own)]
+            assert [start for start, _ in own] == borders[:-1]
+            assert borders[-1] == extent.size
+
+    def offer_both(self):
+        self.number += 2
+        self.feed(Offers(offers=(offer(self.number, "A"), offer(self.number + 1, "B"))))
+
+    @property
+    def live(self):
+        return sorted(task for task in self.known if self.run.core.attempts[task].live)
+
+    def executor(self, task):
+        return self.run.core.attempts[task].executor.id
+
+    def finish(self, task):
+        self.feed(running(task))
+        self.feed(finished(task, kept=self.keeps[task], seconds=0.1, bytes=1 << 20))
+
+    def end_executor(self, executor):
+        live = [task for task in self.live if self.executor(task) == executor]
+        self.dead.add(executor)
+        self.feed(ExecutorLost(executor_id=executor))
+        for task in live:
+            self.feed(lost(task, "REASON_EXECUTOR_TERMINATED"))
+
+    def fault(self, kind, choice):
+        live = self.live
+        target = live[choice % len(live)] if live else None
+        match kind:
+            case "failover":
+                self.feed(Disconnected())
+                self.feed(Registered(again=True))
+            case "removed":
+                self.dead.update(self.run.core.fleet.launched)
+                self.feed(Removed())
+                self.feed(Registered())
+            case "late":
+                self.finish(sorted(self.known)[choice % len(self.known)])
+            case "overflow":
+                self.feed(Overflow())
+            case "time":
+                self.run(Tick(), after=choice / 10)
+            case "agent":
+                self.feed(AgentLost(agent_id="AB"[choice % 2]))
+            case "result":
+                own = sorted(task for task in self.held if not self.keeps[task])
+                if own:
+                    self.feed(ResultLost(task_id=own[choice % len(own)]))
+            case "finish" if target:
+                self.finish(target)
+            case "lose" if target:
+                self.feed(running(target))
+                self.feed(lost(target))
+            case "damage" if target:
+                self.feed(finished(target, intact=False))
+            case "unreachable" if target and target.startswith("reduce"):
+                keepers = sorted({u.keeper for u in self.run.core.work.units.values() if u.keeper})
+                if keepers:
+                    other = keepers[choice % len(keepers)]
+                    self.feed(failed(target, block_fault=False, unreachable=other))
+            case "executor" if target:
+                self.end_executor(self.executor(target))
+
+
+FAULTS = st.sampled_from(
+    [
+        *("finish", "lose", "executor", "damage", "late", "failover", "overflow", "time"),
+        *("agent", "result", "unreachable", "removed", "finish", "finish"),
+    ]
+)
 
 
 @settings(max_examples=400, deadline=None)
-@given(faults=st.lists(st.tuples(FAULTS, st.integers(0, 999)), max_size=60))
+@given(faults=st.lists(st.tuples(FAULTS, st.integers(0, 999)), max_size=80))
 @example([("lose", 3), *[("executor", n) for n in (0, 0, 1)], ("finish", 0), ("executor", 0)])
+@example([("overflow", 0), *[("finish", 0)] * 10, ("agent", 0), ("late", 2), ("unreachable", 1)])
 def test_each_block_counts_exactly_once_whatever_happens(faults):
     """Random faults, then a quiet cluster: the job completes, or fails after its bounds."""
-    run = Run(3 * MB, None, 5 * MB)
-    counted, known, number = [], [], 0
-
-    def feed(event):
-        for action in run(event):
-            if isinstance(action, Launch):
-                known.extend(task.id for task in action.tasks)
-            elif isinstance(action, Count):
-                counted.append(action.block.number)
-
-    def offer_both():
-        nonlocal number
-        number += 2
-        feed(Offers(offers=(offer(number, "A"), offer(number + 1, "B"))))
-
-    offer_both()
-    for fault, choice in faults:
-        live = sorted(task for task in known if run.core.attempts[task].live)
-        target = live[choice % len(live)] if live else None
-        if fault == "failover":
-            feed(Disconnected())
-            feed(Registered(again=True))
-        elif fault in ("late", "repeat"):
-            feed(finished(known[choice % len(known)]))
-        elif target and fault == "finish":
-            feed(running(target))
-            feed(finished(target))
-        elif target and fault == "lose":
-            feed(running(target))
-            feed(lost(target))
-        elif target and fault == "damage":
-            feed(finished(target, intact=False))
-        elif target:
-            executor = run.core.attempts[target].executor.id
-            feed(ExecutorLost(executor_id=executor))
-            for task in live:
-                if run.core.attempts[task].executor.id == executor:
-                    feed(lost(task, "REASON_EXECUTOR_TERMINATED"))
-        offer_both()
-    while not run.core.over:
-        live = [task for task in known if run.core.attempts[task].live]
-        assert live
-        for task in live:
-            feed(finished(task))
-        offer_both()
-    assert len(counted) == len(set(counted))
-    if run.core.done == len(run.core.blocks):
-        assert sorted(counted) == list(range(len(run.core.blocks)))
+    world = World(3 * MB, None, 5 * MB)
+    world.offer_both()
+    for kind, choice in faults:
+        if not world.run.core.over:
+            world.fault(kind, choice)
+            world.offer_both()
+    while not world.run.core.over:
+        assert world.live
+        for task in world.live:
+            world.finish(task)
+        world.offer_both()
+    if not world.failed:
+        partitions = [u for u in world.run.core.work.units.values() if u.kind == "reduce"]
+        assert sorted(world.reduced) == [unit.content.number for unit in partitions]
+        borders = [(unit.content.start, unit.content.stop) for unit in partitions]
+        assert not borders or (borders[0][0], borders[-1][1]) == (0, BUCKETS)
+        assert all(a[1] == b[0] for a, b in zip(borders, borders[1:], strict=False))
+        if not partitions:
+            world.assert_exact()
 
 
-def test_an_illegal_move_shows_the_blocks_history():
+@settings(max_examples=100, deadline=None)
+@given(faults=st.lists(st.tuples(FAULTS, st.integers(0, 999)), max_size=40))
+def test_the_same_events_make_the_same_core(faults):
+    """So that a journal of events is all that it takes to resume a run."""
+    told = []
+
+    class Recorded(World):
+        def feed(self, event):
+            told.append((event, self.run.now))
+            super().feed(event)
+
+    world = Recorded(3 * MB, None, 5 * MB)
+    world.offer_both()
+    for kind, choice in faults:
+        if not world.run.core.over and kind != "time":
+            world.fault(kind, choice)
+            world.offer_both()
+    again = Run(3 * MB, None, 5 * MB)
+    for event, at in told:
+        again.core.handle(event, at)
+    for core in (world.run.core, again.core):
+        core.work.rate = round(core.work.rate)
+    ours, theirs = ([*core.work.units.values()] for core in (world.run.core, again.core))
+    assert [(u.name, u.state, u.counted, u.keeper, u.live, u.history) for u in ours] == [
+        (u.name, u.state, u.counted, u.keeper, u.live, u.history) for u in theirs
+    ]
+
+
+def test_an_illegal_move_shows_the_units_history():
     """What should never happen says how it came about."""
     run = Run(MB)
     run.offers(offer(1))
-    run(finished("block-0-try-1"))
-    with pytest.raises(AssertionError, match="block-0-try-1"):
-        run.core.blocks[0].move(State.WAITING, "test")
+    run(finished("map-0-try-1"))
+    with pytest.raises(AssertionError, match="map-0-try-1"):
+        run.unit("map-0").move(State.LAUNCHED, "test")

@@ -1,30 +1,37 @@
 """The state of a run: which blocks wait, which tasks run where, what to do about each event.
 
 Pure: `Core.handle(event, now)` returns actions, which `mapreduce.scheduler` carries out. Nothing
-here knows PyMesos, sockets or clocks.
+here knows PyMesos, sockets or clocks. The same events in the same order make the same core: so a
+journal of events is all that it takes to resume a run.
 
-A task is an attempt at a block, with an id of its own, so that whatever arrives late, twice or
-from an agent that was thought dead is told apart.
+A task is an attempt at a unit of work (a block or a partition), with an id of its own, so that
+whatever arrives late, twice or from an agent that was thought dead is told apart.
 """
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from mapreduce import events, sizing, splits
+from mapreduce import events
+from mapreduce.cutter import Extent
 from mapreduce.events import Action, Event, Executor, Offer
-from mapreduce.state import Agent, Attempt, BlockState, State
+from mapreduce.fleet import Fleet
+from mapreduce.speculation import Speculation
+from mapreduce.state import Agent, Attempt, State, Unit
+from mapreduce.work import Work
 
 FAILURES = 3
-"""Attempts of one block that its own failure may cost: then the block is at fault."""
+"""Attempts of one unit that its own failure may cost: then the block is at fault."""
 
 LOSSES = 10
-"""Attempts of one block that faults around it may cost (agents, executors, masters)."""
+"""Attempts of one unit that faults around it may cost (agents, executors, masters)."""
 
-STRIKES = 2
-"""Executors of one agent that may end before they took up work: then the agent is avoided."""
+REPORTS = 2
+"""Times that an executor's runs may be out of reach: then they are lost."""
 
 RECONCILE_AFTER = 10.0
 """Seconds without news of a task until the master is asked about it."""
+
+REVIVE_AFTER = 0.3
+"""Seconds between requests for offers while workers are about to run dry."""
 
 REFUSE_UNFIT = 5.0
 REFUSE_UNNEEDED = 3600.0
@@ -45,187 +52,209 @@ TERMINAL = {
 """States after which a task is given up. An unreachable one may come back and still count."""
 
 EXECUTOR_UNHARMED = {
+    "REASON_AGENT_DISCONNECTED",
     "REASON_INVALID_OFFERS",
     "REASON_MASTER_DISCONNECTED",
     "REASON_RECONCILIATION",
+    "REASON_SLAVE_DISCONNECTED",
 }
 """Reasons for losing a task that say nothing about its executor."""
 
 
 class Core:
-    """Decides; see the module's head. `sizes` are the inputs', in order."""
+    """Decides; see the module's head."""
 
-    def __init__(self, sizes: Sequence[int | None]) -> None:
-        self.sizes = sizes
-        self.blocks: list[BlockState] | None = None
-        self.waiting: deque[BlockState] = deque()
+    def __init__(self, extents: Sequence[Extent]) -> None:
+        self.extents = extents
+        self.work = Work(extents)
+        self.fleet = Fleet()
+        self.speculation = Speculation()
         self.attempts: dict[str, Attempt] = {}
-        self.agents: dict[str, Agent] = {}
-        self.executors = 0
+        self.reports: dict[str, int] = {}
+        self.keep = False
         self.connected = False
         self.suppressed = False
         self.over = False
+        self.retries = 0
+        self.revived = 0.0
         self.idle_since: float | None = None
         self.trouble = ""
         self.culprit: Executor | None = None
-
-    @property
-    def done(self) -> int:
-        """Blocks that are counted."""
-        return sum(block.state is State.DONE for block in self.blocks or ())
-
-    @property
-    def live(self) -> int:
-        """Tasks that run or are queued."""
-        return sum(len(agent.live) for agent in self.agents.values())
+        self.startup = False
 
     def idle_for(self, now: float) -> float:
-        """Return the seconds for which blocks waited and nothing ran while connected."""
+        """Return the seconds for which work waited and nothing ran while connected."""
         return now - self.idle_since if self.idle_since is not None else 0.0
+
+    def counts(self, task_id: str) -> bool:
+        """Whether a task is the one that counts for its unit."""
+        attempt = self.attempts.get(task_id)
+        return attempt is not None and attempt.unit.counted == task_id
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take in an event and return what to do, in order."""
         if self.over:
             return []
         actions = self._dispatch(event, now)
-        if self._hopeless():
-            actions.append(
-                events.Fail(
-                    message="the executors end before they take up work, "
-                    f"the last time with {self.trouble}",
-                    executor=self.culprit,
-                )
-            )
+        if self.fleet.avoided and not self.fleet.live:
+            actions.append(self._hopeless())
+        actions += self._ask_for_offers(now)
         self._note_idleness(now)
-        if any(isinstance(action, events.Finish | events.Fail) for action in actions):
-            self.over = True
+        for end, action in enumerate(actions, 1):
+            if isinstance(action, events.Finish | events.Fail):
+                self.over = True
+                return actions[:end]
         return actions
 
     def _dispatch(self, event: Event, now: float) -> list[Action]:
         match event:
             case events.Registered():
-                return self._registered(now)
+                return self._registered(event, now)
             case events.Disconnected():
                 self.connected = False
-                return []
+            case events.Removed():
+                return self._removed()
             case events.Offers():
                 return self._offers(event.offers, now)
             case events.Update():
                 return self._update(event, now)
             case events.ExecutorLost():
-                self._executor_lost(event.executor_id)
-                return []
+                return self._executor_lost(event.executor_id)
+            case events.AgentLost():
+                return self._agent_lost(event.agent_id)
+            case events.ResultLost():
+                return self._result_lost(event.task_id)
             case events.LaunchFailed():
                 self._launch_failed(event.task_ids)
-                return []
+            case events.Overflow():
+                self.keep = True
+            case events.Collected():
+                return self._collected(event)
             case events.Tick():
                 return self._reconcile(now)
+        return []
 
-    def _registered(self, now: float) -> list[Action]:
+    def _registered(self, event: events.Registered, now: float) -> list[Action]:
         """Begin anew with a leader: it knows of no suppression, and of tasks from agents only."""
         self.connected = True
         self.suppressed = False
         for attempt in self.attempts.values():
             attempt.heard = now  # agents need time to register with it, too
-        return []
+        return self._settle()
+
+    def _removed(self) -> list[Action]:
+        """Begin anew without a task or an executor; what was brought here counts."""
+        self.connected = False
+        for task_id, attempt in self.attempts.items():
+            if attempt.live:
+                self._give_up(task_id, attempt)
+                self._put_back(attempt.unit, "the framework was removed")
+        gone = list(self.fleet.launched)
+        for executor_id in gone:
+            self.fleet.ended.add(executor_id)
+        for agent in self.fleet.agents.values():
+            agent.executor, agent.started, agent.strikes = None, False, 0
+        return self._lose_runs(gone, "the framework was removed")
 
     # Offers
 
     def _offers(self, offers: Sequence[Offer], now: float) -> list[Action]:
-        if self.blocks is None:
-            self._cut(offers)
-            if self._complete():
-                return [events.Finish()]
-        chosen = self._distribute(offers)
+        chosen = self._distribute(offers, now)
         actions: list[Action] = [
-            self._launch(offer, blocks, now) for offer, blocks in chosen if blocks
+            self._launch(offer, units, now) for offer, units in chosen if units
         ]
-        unused = tuple(offer.id for offer, blocks in chosen if not blocks)
+        unused = tuple(offer.id for offer, units in chosen if not units)
+        refuse = REFUSE_UNFIT if self.work.available else REFUSE_UNNEEDED
         if unused:
-            actions.append(events.Decline(offer_ids=unused, refuse=self._refuse()))
-        if self.blocks is not None and not self.waiting and not self.suppressed:
+            actions.append(events.Decline(offer_ids=unused, refuse=refuse))
+        if not self.work.available and not self.suppressed:
             self.suppressed = True
             actions.append(events.Suppress())
         return actions
 
-    def _cut(self, offers: Sequence[Offer]) -> None:
-        """Cut the inputs, now that it is known how much can run at once."""
-        plans = (sizing.plan(offer) for offer in offers)
-        slots = sum(plan.workers for plan in plans if plan is not None)
-        if slots == 0 and any(size != 0 for size in self.sizes):
-            return
-        total = sum(size or 0 for size in self.sizes)
-        blocks = splits.cut(self.sizes, splits.block_size(total, slots))
-        self.blocks = [BlockState(block) for block in blocks]
-        self.waiting.extend(self.blocks)
-
-    def _distribute(self, offers: Sequence[Offer]) -> list[tuple[Offer, list[BlockState]]]:
-        """Deal waiting blocks to the offers in turn, so that agents share what there is."""
-        chosen: list[tuple[Offer, list[BlockState]]] = [(offer, []) for offer in offers]
+    def _distribute(self, offers: Sequence[Offer], now: float) -> list[tuple[Offer, list[Unit]]]:
+        """Deal what waits to the offers, each time to the one with the least to do a worker."""
+        chosen: list[tuple[Offer, list[Unit]]] = [(offer, []) for offer in offers]
         # Of two offers by one agent the second is declined: its executor is reckoned in the first.
-        first = {offer.agent_id: offer.id for offer in reversed(offers)}
-        room = [self._room(o) if first[o.agent_id] == o.id else 0 for o in offers]
-        while self.waiting and any(room):
-            for index, (_, blocks) in enumerate(chosen):
-                if room[index] and self.waiting:
-                    room[index] -= 1
-                    blocks.append(self.waiting.popleft())
+        first = {offer.agent_id: index for index, offer in reversed(list(enumerate(offers)))}
+        room = {index: self.fleet.room(offers[index]) for index in sorted(first.values())}
+        load = {index: self._load(offers[index].agent_id) for index in room}
+        while self.work.available and any(room.values()):
+            index = min((index for index in room if room[index]), key=lambda index: load[index])
+            unit = self.work.next(self.fleet.workers)
+            chosen[index][1].append(unit)
+            room[index] -= 1
+            load[index] += self._weight(offers[index].agent_id, unit)
+        if not self.work.available:
+            self._back_up([(offers[index], room[index], chosen[index][1]) for index in room], now)
         return chosen
 
-    def _room(self, offer: Offer) -> int:
-        """Return how many tasks the offer can take, preparing an executor where there is none."""
-        agent = self.agents.setdefault(offer.agent_id, Agent())
-        if agent.strikes >= STRIKES or self.blocks is None:
-            return 0
-        if not agent.running and not self._prepare(agent, offer):
-            return 0
-        assert agent.executor is not None  # prepared above
-        assert agent.plan is not None
-        room = sizing.fits(offer, agent.executor, agent.plan.task_cpus, running=agent.running)
-        return max(0, min(room, agent.plan.slots - len(agent.live)))
+    def _back_up(self, spare: Sequence[tuple[Offer, int, list[Unit]]], now: float) -> None:
+        """Add second attempts to what is chosen for offers with room to spare."""
+        for offer, room, units in spare:
+            agent = self.fleet.agents[offer.agent_id]
+            idle = self.fleet.spare(agent, room) - len(units)
+            taken = [unit for _, _, others in spare for unit in others]
+            units += self.speculation.choose(self._running(), taken, agent, idle, now)
 
-    def _prepare(self, agent: Agent, offer: Offer) -> bool:
-        """Give the agent a new executor, with an id that none had; False if it has no room."""
-        plan = sizing.plan(offer)
-        if plan is None:
-            return False
-        self.executors += 1
-        agent.plan, agent.started = plan, False
-        agent.executor = Executor(
-            id=f"mapreduce-{self.executors}",
-            agent_id=offer.agent_id,
-            workers=plan.workers,
-            cpus=sizing.EXECUTOR_CPUS,
-            mem=plan.mem,
+    def _load(self, agent_id: str) -> float:
+        agent = self.fleet.agents[agent_id]
+        return sum(
+            self._weight(agent_id, self.attempts[task_id].unit) for task_id in sorted(agent.live)
         )
-        return True
 
-    def _launch(self, offer: Offer, blocks: list[BlockState], now: float) -> Action:
-        agent = self.agents[offer.agent_id]
-        assert agent.executor is not None  # _room saw to it
-        assert agent.plan is not None
-        tasks = []
-        for block in blocks:
-            block.attempts += 1
-            task_id = f"block-{block.block.number}-try-{block.attempts}"
-            block.move(State.LAUNCHED, task_id)
-            block.live.add(task_id)
-            agent.live.add(task_id)
-            self.attempts[task_id] = Attempt(block, agent.executor, now)
-            tasks.append(
-                events.Task(
-                    id=task_id,
-                    block=block.block,
-                    cpus=agent.plan.task_cpus,
-                    mem=sizing.TASK_MEM,
-                )
-            )
+    def _weight(self, agent_id: str, unit: Unit) -> float:
+        """Return what a unit adds to an agent's load: bytes a worker, and something for itself."""
+        plan = self.fleet.agents[agent_id].plan
+        return (unit.content.size + 1) / (plan.workers if plan is not None else 1)
+
+    def _launch(self, offer: Offer, units: Iterable[Unit], now: float) -> Action:
+        agent = self.fleet.agents[offer.agent_id]
+        assert agent.executor is not None  # Fleet.room saw to it
+        tasks = tuple(self._attempt(agent, agent.executor, unit, now) for unit in units)
+        self.fleet.launched[agent.executor.id] = agent.executor
         return events.Launch(
-            offer_id=offer.id, executor=agent.executor, tasks=tuple(tasks), refuse=self._refuse()
+            offer_id=offer.id,
+            executor=agent.executor,
+            tasks=tasks,
+            refuse=REFUSE_UNFIT if self.work.available else REFUSE_UNNEEDED,
         )
 
-    def _refuse(self) -> float:
-        return REFUSE_UNFIT if self.waiting or self.blocks is None else REFUSE_UNNEEDED
+    def _attempt(self, agent: Agent, executor: Executor, unit: Unit, now: float) -> events.Task:
+        unit.attempts += 1
+        task_id = f"{unit.name}-try-{unit.attempts}"
+        speculative = unit.state is State.LAUNCHED
+        if not speculative:
+            unit.move(State.LAUNCHED, task_id)
+        unit.live.add(task_id)
+        agent.live.add(task_id)
+        self.attempts[task_id] = Attempt(unit, executor, now, now, speculative)
+        return self.fleet.task(task_id, unit, agent, keep=self.keep and unit.kind == "map")
+
+    def _ask_for_offers(self, now: float) -> list[Action]:
+        """Revive where there is something to launch and workers have, or will soon have, nothing.
+
+        What tasks leave free would otherwise be offered at the allocator's next round only.
+        """
+        if not self.connected:
+            return []
+        if self.work.available:
+            wanted = self.suppressed or (self.fleet.hungry() and now - self.revived >= REVIVE_AFTER)
+        else:
+            wanted = self.speculation.wanted(self._running(), now)
+        if not wanted:
+            return []
+        self.suppressed = False
+        self.revived = now
+        return [events.Revive()]
+
+    def _running(self) -> list[tuple[str, Attempt, Agent]]:
+        """Return the live tasks with their agents."""
+        return [
+            (task_id, self.attempts[task_id], agent)
+            for agent in self.fleet.agents.values()
+            for task_id in sorted(agent.live)
+        ]
 
     # Tasks
 
@@ -234,90 +263,159 @@ class Core:
         if attempt is None:
             return []
         attempt.heard = now
-        agent = self.agents[attempt.executor.agent_id]
-        if update.from_executor and agent.executor == attempt.executor:
-            agent.started, agent.strikes = True, 0
+        if update.from_executor:
+            self.fleet.heard(attempt.executor, now)
         if update.state not in TERMINAL:
+            if update.state == "TASK_RUNNING" and attempt.began is None:
+                attempt.began = now
             return []
-        if update.state == "TASK_FINISHED" and update.intact:
-            return self._finished(update.task_id, attempt)
+        if update.state == "TASK_FINISHED" and (update.intact or update.kept):
+            return self._finished(update, attempt, now)
         if update.state == "TASK_FINISHED" and not update.from_executor:
             return []  # the master's word, without the receipt; the executor's is under way
         return self._lost(update, attempt)
 
-    def _finished(self, task_id: str, attempt: Attempt) -> list[Action]:
-        self._give_up(task_id, attempt)
-        block = attempt.block
-        if block.state is State.DONE:
+    def _finished(self, update: events.Update, attempt: Attempt, now: float) -> list[Action]:
+        if attempt.counted:
+            return []  # repeated; what it made may even be lost again
+        if update.kept and attempt.executor.id in self.fleet.ended:
+            return self._lost(update, attempt)
+        self._give_up(update.task_id, attempt)
+        self.fleet.agents[attempt.executor.agent_id].strikes = 0
+        unit = attempt.unit
+        if unit.kind == "map":
+            self.work.measure(update.bytes, update.seconds)
+        self.speculation.note(unit, update.seconds)
+        if unit.state is State.DONE:
             return []
-        if block.state is State.WAITING:
-            self.waiting.remove(block)
-        block.move(State.DONE, task_id)
-        actions: list[Action] = [events.Count(task_id=task_id, block=block.block)]
-        for other in sorted(block.live):
+        attempt.counted = True
+        self.work.done(unit, update.task_id, attempt.executor.id if update.kept else None)
+        actions: list[Action] = [events.Count(task_id=update.task_id, content=unit.content)]
+        for other in sorted(unit.live):
             self._give_up(other, self.attempts[other])
             actions.append(events.Kill(task_id=other))
-        if self._complete():
-            actions.append(events.Finish())
-        return actions
+        return actions + self._settle()
+
+    def _settle(self) -> list[Action]:
+        """Return what is next where nothing is left to map, or to do at all."""
+        if self.work.complete:
+            return [events.Finish()]
+        if self.work.mapped and not self.work.collected:
+            return [events.Collect()]
+        return []
+
+    def _collected(self, event: events.Collected) -> list[Action]:
+        if not self.work.mapped:
+            return []  # something was lost in the meantime
+        self.work.partition(event.sizes, event.pairs, self.fleet.workers)
+        return self._settle()
 
     def _lost(self, update: events.Update, attempt: Attempt) -> list[Action]:
         if not attempt.live:
             return []
         self._give_up(update.task_id, attempt)
-        if not update.from_executor and update.reason not in EXECUTOR_UNHARMED:
-            self._forget_executor(attempt.executor)
-        block = attempt.block
-        own = update.from_executor and update.state == "TASK_FAILED"
-        block.failures += own
-        block.losses += not own
+        self.retries += 1
         self.trouble, self.culprit = _describe(update), attempt.executor
-        if block.state is State.LAUNCHED and not block.live:
-            block.move(State.WAITING, self.trouble)
-            self.waiting.appendleft(block)
-        if block.failures >= FAILURES or block.losses >= LOSSES:
-            return [self._fail_block(block, update, attempt)]
-        return self._revive()
+        actions = self._blame(update, attempt)
+        self._put_back(attempt.unit, self.trouble)
+        return [*actions, *self._bounds([attempt.unit])]
 
-    def _fail_block(self, block: BlockState, update: events.Update, attempt: Attempt) -> Action:
-        count = block.failures if block.failures >= FAILURES else block.losses
-        what = "failed" if block.failures >= FAILURES else "was lost"
-        return events.Fail(
-            message=f"block {block.block.number} {what} {count} times, "
-            f"the last time with {_describe(update)}",
-            executor=None if update.from_executor else attempt.executor,
-        )
-
-    def _hopeless(self) -> bool:
-        """Whether nothing runs and every agent known is avoided."""
-        avoided = [agent.strikes >= STRIKES for agent in self.agents.values()]
-        return bool(self.waiting) and bool(avoided) and all(avoided) and self.live == 0
-
-    def _revive(self) -> list[Action]:
-        if not self.waiting or not self.suppressed:
+    def _blame(self, update: events.Update, attempt: Attempt) -> list[Action]:
+        """Reckon a loss to who is at fault: the unit, the agent, the executor, or its runs."""
+        agent = self.fleet.agents[attempt.executor.agent_id]
+        if update.from_executor and update.state == "TASK_FAILED":
+            if update.unreachable:
+                attempt.unit.losses += 1
+                return self._unreachable(update.unreachable)
+            attempt.unit.failures += update.block_fault
+            attempt.unit.losses += not update.block_fault
+            agent.strikes += not update.block_fault
+            self.startup = False
             return []
-        self.suppressed = False
-        return [events.Revive()]
+        attempt.unit.losses += 1
+        self.startup = not agent.started
+        if update.from_executor or update.reason in EXECUTOR_UNHARMED:
+            return []
+        self.fleet.forget(attempt.executor)
+        return self._lose_runs([attempt.executor.id], self.trouble)
+
+    def _unreachable(self, executor_id: str) -> list[Action]:
+        """Take an executor's runs for lost once they were out of reach too often."""
+        self.reports[executor_id] = self.reports.get(executor_id, 0) + 1
+        if self.reports[executor_id] < REPORTS:
+            return []
+        del self.reports[executor_id]
+        executor = self.fleet.launched.get(executor_id)
+        if executor is not None:
+            self.fleet.agents[executor.agent_id].strikes += 1
+        return self._lose_runs([executor_id], f"the runs of {executor_id} are out of reach")
+
+    def _lose_runs(self, executor_ids: Sequence[str], why: str) -> list[Action]:
+        """Map again what these executors held."""
+        units = self.work.kept_by(executor_ids) if not self.work.complete else []
+        return [*[self._undo(unit, why) for unit in units], *self._bounds(units)]
+
+    def _undo(self, unit: Unit, why: str) -> Action:
+        assert unit.counted is not None  # it is done
+        task_id = unit.counted
+        unit.losses += 1
+        self.retries += 1
+        self.trouble = why
+        self.work.undo(unit, why)
+        return events.Uncount(task_id=task_id, content=unit.content)
+
+    def _put_back(self, unit: Unit, why: str) -> None:
+        if unit.state is State.LAUNCHED and not unit.live:
+            self.work.wait(unit, why)
+
+    def _bounds(self, units: Iterable[Unit]) -> list[Action]:
+        """Fail where a unit has cost too much."""
+        for unit in units:
+            if unit.failures < FAILURES and unit.losses < LOSSES:
+                continue
+            failed = unit.failures >= FAILURES
+            count = unit.failures if failed else unit.losses
+            return [
+                events.Fail(
+                    message=f"{unit.content.describe(self.extents)} "
+                    f"{'failed' if failed else 'was lost'} {count} times, "
+                    f"the last time with {self.trouble}",
+                    executor=self.culprit,
+                )
+            ]
+        return []
 
     def _give_up(self, task_id: str, attempt: Attempt) -> None:
         attempt.live = False
-        attempt.block.live.discard(task_id)
-        self.agents[attempt.executor.agent_id].live.discard(task_id)
+        attempt.unit.live.discard(task_id)
+        self.fleet.agents[attempt.executor.agent_id].live.discard(task_id)
 
-    # Executors
+    def _hopeless(self) -> Action:
+        what = "the executors end before they take up work" if self.startup else "all agents fail"
+        return events.Fail(
+            message=f"{what}, the last time with {self.trouble}",
+            executor=self.culprit,
+            startup=self.startup,
+        )
 
-    def _executor_lost(self, executor_id: str) -> None:
-        """Forget the executor only: its tasks' own updates follow."""
-        for agent in self.agents.values():
-            if agent.executor is not None and agent.executor.id == executor_id:
-                self._forget_executor(agent.executor)
+    # Executors, agents, results
 
-    def _forget_executor(self, executor: Executor) -> None:
-        agent = self.agents[executor.agent_id]
-        if agent.executor == executor:
-            agent.strikes += not agent.started
-            agent.executor = None
-            agent.started = False
+    def _executor_lost(self, executor_id: str) -> list[Action]:
+        """Forget the executor and its runs; its tasks' own updates follow."""
+        self.fleet.end(executor_id)
+        return self._lose_runs([executor_id], f"the executor {executor_id} ended")
+
+    def _agent_lost(self, agent_id: str) -> list[Action]:
+        lost = [one for one in self.fleet.launched.values() if one.agent_id == agent_id]
+        for executor in lost:
+            self.fleet.forget(executor)
+        return self._lose_runs([one.id for one in lost], "its agent was removed")
+
+    def _result_lost(self, task_id: str) -> list[Action]:
+        attempt = self.attempts.get(task_id)
+        if attempt is None or attempt.unit.counted != task_id:
+            return []
+        return [self._undo(attempt.unit, "its result is not here any more")]
 
     # Time
 
@@ -329,36 +427,30 @@ class Core:
     def _reconcile(self, now: float) -> list[Action]:
         if not self.connected:
             return []
-        silent = [
-            (task_id, attempt)
-            for task_id, attempt in self.attempts.items()
-            if attempt.live and now - attempt.heard >= RECONCILE_AFTER
-        ]
-        for _, attempt in silent:
+        silent = [one for one in self._running() if now - one[1].heard >= RECONCILE_AFTER]
+        for _, attempt, _ in silent:
             attempt.heard = now
-        tasks = tuple((task_id, attempt.executor.agent_id) for task_id, attempt in silent)
+        tasks = tuple((task_id, agent.id) for task_id, _, agent in silent)
         return [events.Reconcile(tasks=tasks)] if tasks else []
 
     def _note_idleness(self, now: float) -> None:
-        if not self.connected or self.live or self.over:
+        if not self.connected or self.fleet.live or self.over:
             self.idle_since = None
         elif self.idle_since is None:
             self.idle_since = now
 
-    def _complete(self) -> bool:
-        return self.blocks is not None and all(block.state is State.DONE for block in self.blocks)
-
     def check(self) -> None:
         """Assert what always holds; for tests."""
-        blocks = self.blocks or []
-        assert [b for b in blocks if b.state is State.WAITING] == sorted(
-            self.waiting, key=lambda b: b.block.number
-        )
-        for block in blocks:
-            assert (block.state is State.LAUNCHED) == bool(block.live), block
+        self.work.check()
         live = {task_id for task_id, attempt in self.attempts.items() if attempt.live}
-        assert live == {task_id for block in blocks for task_id in block.live}
-        assert live == {task_id for agent in self.agents.values() for task_id in agent.live}
+        assert live == {task_id for unit in self.work.units.values() for task_id in unit.live}
+        assert live == {task_id for agent in self.fleet.agents.values() for task_id in agent.live}
+        for agent in self.fleet.agents.values():
+            assert agent.plan is None or len(agent.live) <= agent.plan.slots, agent
+        for unit in self.work.units.values():
+            if unit.counted is not None:
+                assert self.attempts[unit.counted].counted, unit
+            assert unit.keeper not in self.fleet.ended or self.over or self.work.complete, unit
 
 
 def _describe(update: events.Update) -> str:

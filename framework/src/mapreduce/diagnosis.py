@@ -1,5 +1,6 @@
 """Asking the cluster what is wrong, for messages: best effort, never an error of its own."""
 
+import base64
 import http.client
 import json
 import urllib.parse
@@ -14,13 +15,21 @@ TAIL = 2000
 """Bytes of an executor's output that are shown."""
 
 
-def _get(address: str, target: str, **query: object) -> Any:
+Credential = tuple[str, str] | None
+"""A principal and its secret, where the cluster wants them."""
+
+
+def _get(address: str, credential: Credential, target: str, **query: object) -> Any:
     """Return the JSON that a master or agent answers; None where it does not."""
     connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
     if query:
         target = f"{target}?{urllib.parse.urlencode(query)}"
+    headers = {}
+    if credential is not None:
+        basic = base64.b64encode(":".join(credential).encode()).decode("ascii")
+        headers["Authorization"] = f"Basic {basic}"
     try:
-        connection.request("GET", target)
+        connection.request("GET", target, headers=headers)
         response = connection.getresponse()
         return json.loads(response.read()) if response.status == http.client.OK else None
     except (OSError, http.client.HTTPException, ValueError):
@@ -29,9 +38,9 @@ def _get(address: str, target: str, **query: object) -> Any:
         connection.close()
 
 
-def why_no_offers(master: str, asked: float) -> tuple[bool, str]:
+def why_no_offers(master: str, asked: float, credential: Credential = None) -> tuple[bool, str]:
     """Return whether waiting for offers is in vain, and why there are none; `asked` in seconds."""
-    found = _get(master, "/slaves")
+    found = _get(master, credential, "/slaves")
     agents = [agent for agent in (found or {}).get("slaves", []) if agent.get("active")]
     if found is None:
         return False, f"No usable offer for {asked:.0f} seconds, and the master says nothing."
@@ -50,21 +59,25 @@ def _enough(resources: dict[str, Any]) -> bool:
     return cpus >= sizing.LEAST_CPUS and mem >= sizing.LEAST_MEM
 
 
-def stderr_tail(agent: str, framework_id: str, executor_id: str) -> str:
+def stderr_tail(
+    agent: str, framework_id: str, executor_id: str, credential: Credential = None
+) -> str:
     """Return the end of what an executor wrote to its standard error, from the agent's sandbox."""
-    for folder in _directories(agent, framework_id, executor_id):
+    for folder in _directories(agent, credential, framework_id, executor_id):
         name = f"{folder}/stderr"
-        end = _get(agent, "/files/read", path=name, offset=-1)
+        end = _get(agent, credential, "/files/read", path=name, offset=-1)
         start = max(0, int(end["offset"]) - TAIL) if end else 0
-        found = _get(agent, "/files/read", path=name, offset=start, length=TAIL)
+        found = _get(agent, credential, "/files/read", path=name, offset=start, length=TAIL)
         if found is not None:
             return str(found.get("data", "")).strip()
     return ""
 
 
-def _directories(agent: str, framework_id: str, executor_id: str) -> list[str]:
+def _directories(
+    agent: str, credential: Credential, framework_id: str, executor_id: str
+) -> list[str]:
     """Return the executor's sandboxes as the agent's state names them."""
-    state = _get(agent, "/state") or {}
+    state = _get(agent, credential, "/state") or {}
     frameworks = [*state.get("frameworks", []), *state.get("completed_frameworks", [])]
     return [
         executor["directory"]

@@ -6,6 +6,7 @@ Importing this module takes over SIGINT, as PyMesos does: only the framework's o
 import logging
 import queue
 import time
+import types
 from collections.abc import Sequence
 from http.client import HTTPException
 from typing import Any
@@ -21,23 +22,40 @@ BREATH = 0.2
 
 Message = tuple[str, Any]
 
+# PyMesos reports the end of its thread as a SIGINT; here it is a message like the others.
+process.thread = types.SimpleNamespace(interrupt_main=lambda: None)
+
 
 class Driver(MesosSchedulerDriver):  # type: ignore[misc]  # PyMesos has no types
     """Calls that say whether they were sent, instead of raising."""
 
-    def __init__(self, listener: "Listener", framework: dict[str, Any], master: str) -> None:
+    def __init__(
+        self,
+        listener: "Listener",
+        framework: dict[str, Any],
+        master: str,
+        credential: tuple[str, str] | None = None,
+    ) -> None:
+        principal, secret = credential or (None, None)
         # The framework acknowledges: an acknowledgement that cannot be sent must not end the
         # driver's thread, as it does where PyMesos sends it.
-        super().__init__(listener, framework, master, implicit_acknowledgements=False)
+        super().__init__(
+            listener,
+            framework,
+            master,
+            implicit_acknowledgements=False,
+            principal=principal,
+            secret=secret,
+        )
+
+    def _run(self) -> None:
+        super()._run()
+        caught, process._exc_info = process._exc_info, None
+        if caught is not None:
+            self.sched.messages.put(("ended", f"{caught[0].__name__}: {caught[1]}"))
 
     def _backoff(self, num_conn_retry: int) -> float:
         return float(min(LONGEST_BACKOFF, super()._backoff(num_conn_retry) / 4))
-
-    @property
-    def trouble(self) -> str:
-        """Why PyMesos' thread ended by itself; empty if it did not."""
-        caught = process._exc_info
-        return f"{type(caught[1]).__name__}: {caught[1]}" if caught else ""
 
     def stop(self, failover: bool = False) -> None:
         """Tear the framework down, on a fresh connection: a signal may have cut a call short."""
@@ -75,17 +93,17 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc]  # PyMesos has no type
 class Listener(PyMesosScheduler):  # type: ignore[misc]  # PyMesos has no types
     """Puts what PyMesos' threads report into a queue for the main thread."""
 
-    def __init__(self) -> None:
-        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    def __init__(self, messages: "queue.SimpleQueue[Message]") -> None:
+        self.messages = messages
         self._subscribed = False
 
     def registered(self, driver: Any, framework_id: Any, master: Any) -> None:
         self._subscribed = True
-        self.messages.put(("registered", False))
+        self.messages.put(("registered", framework_id["value"]))
 
     def reregistered(self, driver: Any, master: Any) -> None:
         self._subscribed = True
-        self.messages.put(("registered", True))
+        self.messages.put(("registered", driver.framework_id))
 
     def disconnected(self, driver: Any) -> None:
         if not self._subscribed:
@@ -103,6 +121,9 @@ class Listener(PyMesosScheduler):  # type: ignore[misc]  # PyMesos has no types
         self, driver: Any, executor_id: Any, agent_id: Any, status: Any
     ) -> None:
         self.messages.put(("executor lost", executor_id["value"]))
+
+    def slaveLost(self, driver: Any, agent_id: Any) -> None:  # noqa: N802 named by PyMesos
+        self.messages.put(("agent lost", agent_id["value"]))
 
     def error(self, driver: Any, message: Any) -> None:
         self.messages.put(("error", message))

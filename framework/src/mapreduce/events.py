@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from mapreduce.splits import Block
+from mapreduce.cutter import Block
+from mapreduce.sizing import Partition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,11 @@ class Disconnected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """The framework is gone, and all its tasks and executors: a new one begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offers:
     """The master offers resources."""
 
@@ -43,7 +49,10 @@ class Offers:
 class Update:
     """A task's state, as Mesos names it.
 
-    `intact` is about TASK_FINISHED: whether the task's result is here in full.
+    Of TASK_FINISHED: `intact` is whether its result is here in full, or `kept` as runs by its
+    executor; `seconds` and `bytes` are what the worker spent and mapped.
+    Of TASK_FAILED: `block_fault` is whether the job's code or the input is to blame;
+    `unreachable` names the executor whose runs could not be fetched.
     """
 
     task_id: str
@@ -52,6 +61,11 @@ class Update:
     reason: str = ""
     message: str = ""
     intact: bool = False
+    kept: bool = False
+    seconds: float = 0.0
+    bytes: int = 0
+    block_fault: bool = False
+    unreachable: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +76,20 @@ class ExecutorLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLost:
+    """An agent was removed; it may come back."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultLost:
+    """A counted result that was on this machine is not there any more."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchFailed:
     """A launch could not be sent, or its answer was lost: whether the tasks run is unknown."""
 
@@ -69,11 +97,41 @@ class LaunchFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overflow:
+    """The merged results passed the limit of what is merged here: executors keep theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """All results are merged here or listed as runs, the answer to Collect.
+
+    `sizes` are the bytes of all runs by bucket and `pairs` how many they hold; no sizes mean that
+    there are no runs: everything is merged here.
+    """
+
+    sizes: tuple[int, ...] = ()
+    pairs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """Time passed."""
 
 
-Event = Registered | Disconnected | Offers | Update | ExecutorLost | LaunchFailed | Tick
+Event = (
+    Registered
+    | Disconnected
+    | Removed
+    | Offers
+    | Update
+    | ExecutorLost
+    | AgentLost
+    | ResultLost
+    | LaunchFailed
+    | Overflow
+    | Collected
+    | Tick
+)
 
 
 # Actions
@@ -81,23 +139,28 @@ Event = Registered | Disconnected | Offers | Update | ExecutorLost | LaunchFaile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """An executor to run tasks on; the same for all tasks of its id, as Mesos demands."""
+    """An executor to run tasks on; the same for all tasks of its id, as Mesos demands.
+
+    `worker_mem` is what each of the workers may use, in MB, a part of `mem`.
+    """
 
     id: str
     agent_id: str
     workers: int
     cpus: float
     mem: float
+    worker_mem: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One attempt at a block."""
+    """One attempt at a block or a partition; `keep`: its result stays with the executor."""
 
     id: str
-    block: Block
+    content: Block | Partition
     cpus: float
     mem: float
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +193,7 @@ class Revive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """Kill a task whose block another one has done."""
+    """Kill a task whose block or partition another one has done."""
 
     task_id: str
 
@@ -144,23 +207,52 @@ class Reconcile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """Take the task's result: the block is done, by this task alone."""
+    """Take the task's result: the block or partition is done, by this task alone."""
 
     task_id: str
-    block: Block
+    content: Block | Partition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncount:
+    """Forget a result that was counted: it is lost, and another task makes it again."""
+
+    task_id: str
+    content: Block | Partition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collect:
+    """Every block is counted: bring the results together and say Collected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """Every block is counted."""
+    """Everything is counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fail:
-    """The job cannot be completed; `executor` is the one whose output may tell why."""
+    """The job cannot be completed; `executor` is the one whose output may tell why.
+
+    `startup`: executors end before they take up work.
+    """
 
     message: str
     executor: Executor | None = field(default=None)
+    startup: bool = False
 
 
-Action = Launch | Decline | Suppress | Revive | Kill | Reconcile | Count | Finish | Fail
+Action = (
+    Launch
+    | Decline
+    | Suppress
+    | Revive
+    | Kill
+    | Reconcile
+    | Count
+    | Uncount
+    | Collect
+    | Finish
+    | Fail
+)

@@ -1,0 +1,96 @@
+"""What the scheduler itself holds of the results: one table, dumped as runs when it grows large.
+
+So its memory stays bounded, and what it dumped is reduced like what executors kept.
+"""
+
+import base64
+import heapq
+import os
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mapreduce import results, runs
+from mapreduce.job import Job, failures
+from mapreduce.tables import BUCKETS
+
+LIMIT_KEYS = 300_000
+LIMIT_BYTES = 64 << 20
+"""Of the table: what one process merges and sorts within its memory."""
+
+Json = dict[str, Any]
+
+
+def sizes_of(run: Json) -> tuple[int, ...]:
+    """Return the bytes of a kept run by bucket, from the receipt that describes it."""
+    packed = zlib.decompress(base64.b64decode(run["sizes"]))
+    return struct.unpack(f"<{BUCKETS}I", packed)
+
+
+class Merger:
+    """Merges payloads that arrived into a table, one at a time, and dumps it at its limit."""
+
+    def __init__(self, job: Job[Any, Any], folder: Path) -> None:
+        self.runs: list[Path] = []
+        self.sizes = [0] * BUCKETS
+        self.pairs = 0
+        self._job = job
+        self._folder = folder
+        self._table = job.table()
+        self._pending: deque[Path] = deque()
+        # Tasks of a run that was killed may still read its runs, under their own names.
+        self._unique = os.urandom(6).hex()
+
+    @property
+    def busy(self) -> bool:
+        """Whether payloads wait to be merged."""
+        return bool(self._pending)
+
+    def add(self, payloads: Iterable[Path]) -> None:
+        """Queue payloads."""
+        self._pending.extend(payloads)
+
+    def step(self) -> bool:
+        """Merge a payload; return whether the table was dumped, as it passed its limit."""
+        payload = self._pending.popleft().read_bytes()
+        with failures("combining"):
+            self._table.merge(payload)
+        if len(self._table) < LIMIT_KEYS and self._table.nbytes < LIMIT_BYTES:
+            return False
+        self.dump()
+        return True
+
+    def drain(self) -> None:
+        """Merge what waits."""
+        while self.busy:
+            self.step()
+
+    def dump(self) -> None:
+        """Write the table as a run, unless it is empty."""
+        if not len(self._table):
+            return
+        self.pairs += len(self._table)
+        path = self._folder / f"scheduler-{self._unique}-{len(self.runs)}.run"
+        sizes = runs.write_run(path, self._table.dump(BUCKETS))
+        self.sizes = [a + b for a, b in zip(self.sizes, sizes, strict=True)]
+        self.runs.append(path)
+
+    def reduce(self, path: Path, top: int | None) -> int:
+        """Write the table's rows in the job's order, the first `top` only; return its keys."""
+        keys = len(self._table)
+        with failures("reducing"):
+            rows = self._table.rows()
+            if top is None:
+                chosen = sorted(rows, key=self._job.order)
+            else:
+                chosen = heapq.nsmallest(top, rows, key=self._job.order)
+        results.write_rows(path, chosen)
+        return keys
+
+
+def add_sizes(into: Sequence[int], more: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    """Return the sums of sizes by bucket."""
+    return tuple(map(sum, zip(into, *more, strict=True)))

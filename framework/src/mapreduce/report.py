@@ -1,0 +1,80 @@
+"""What is told about a run while it goes on, and after."""
+
+from typing import Any
+
+from mapreduce import events
+from mapreduce.core import TERMINAL, Core
+from mapreduce.progress import Status
+from mapreduce.state import State
+from mapreduce.timeline import Timeline
+
+Json = dict[str, Any]
+
+
+class Report:
+    """Follows the core's events; `addresses` are where agents answer, by their ids."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.timeline = Timeline()
+        self.addresses: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._total = sum(extent.size or 0 for extent in core.extents)
+
+    def hosts(self, event: events.Event) -> None:
+        """Learn the agents' names and addresses."""
+        if isinstance(event, events.Offers):
+            for offer in event.offers:
+                self.addresses[offer.agent_id] = offer.address
+                self._names[offer.agent_id] = offer.hostname
+
+    def launched(self, launch: events.Launch, now: float) -> None:
+        """Note that tasks were launched."""
+        self.timeline.launched(launch.executor.id, now)
+
+    def event(self, event: events.Event, receipt: Json | None, now: float) -> None:
+        """Take in an event that the core has dealt with."""
+        self.hosts(event)
+        attempt = (
+            self.core.attempts.get(event.task_id) if isinstance(event, events.Update) else None
+        )
+        if not isinstance(event, events.Update) or attempt is None:
+            return
+        host = self._names.get(attempt.executor.agent_id, "")
+        if event.state == "TASK_RUNNING":
+            self.timeline.running(attempt.executor.id, host, now)
+        elif event.state in TERMINAL:
+            self.timeline.ended(
+                event,
+                attempt.unit.kind,
+                host,
+                receipt or {},
+                now,
+                counts=self.core.counts(event.task_id),
+                speculative=attempt.speculative,
+            )
+
+    def status(self) -> Status:
+        """Return how far the run is."""
+        units = self.core.work.units.values()
+        phase = self._phase()
+        kind = "reduce" if phase == "reduce" else "map"
+        done = [unit for unit in units if unit.kind == kind and unit.state is State.DONE]
+        total = sum(unit.content.size for unit in units if unit.kind == kind)
+        agents = [agent for agent in self.core.fleet.agents.values() if agent.live]
+        return Status(
+            phase=phase,
+            done=sum(unit.content.size for unit in done),
+            total=total if kind == "reduce" else self._total,
+            blocks=len(done),
+            tasks={self._names.get(agent.id, agent.id): len(agent.live) for agent in agents},
+            cores=sum(min(len(agent.live), agent.plan.workers) for agent in agents if agent.plan),
+            retries=self.core.retries,
+            speculative=self.core.speculation.launched,
+        )
+
+    def _phase(self) -> str:
+        work = self.core.work
+        if work.mapped:
+            return "reduce" if work.partitioned else "shuffle"
+        return self.timeline.phase
