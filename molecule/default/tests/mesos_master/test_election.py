@@ -14,11 +14,18 @@ def assert_others_redirect_to(leader: Node) -> None:
     for master in inventory.group("mesos_masters"):
         if master == leader:
             continue
-        answer = cluster.ask(master, "/state")
+        # A master that has just started, or found ZooKeeper again, knows of no leader yet: 503.
+        answer = wait_for(f"a leader known to {master.name}", lambda m=master: knowing(m))
         assert answer.status_code == requests.codes.temporary_redirect, master.name
         location = urlsplit(answer.headers["Location"])
         found = (location.hostname, location.port, location.path)
         assert found == (leader.address, cluster.MASTER_PORT, "/master/state"), master.name
+
+
+def knowing(master: Node) -> requests.Response | None:
+    """Return a master's answer, None while it is that no leader is known."""
+    answer = cluster.ask(master, "/state")
+    return None if answer.status_code == requests.codes.service_unavailable else answer
 
 
 @pytest.mark.parametrize("name", [node.name for node in inventory.group("mesos_masters")])

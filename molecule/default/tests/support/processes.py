@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from support.inventory import Node
 from support.tasks import Task
+from support.waiting import wait_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ _START_TIME = "sed 's/.*) //' /proc/{pid}/stat 2>/dev/null | cut -d ' ' -f 20"
 
 def of_task(node: Node, task: Task) -> Process:
     """Return the process of a running task on the node of its agent."""
-    pid = int(node.run(f"cat {task.pid_file}"))
+    # A task counts as running when its shell is there; what that does first comes a moment later.
+    look = f"cat {task.pid_file} 2>/dev/null || true"
+    pid = int(wait_for(f"the number of {task.id}'s process", lambda: node.run(look)))
     return Process(node, pid, node.run(_START_TIME.format(pid=pid)))
 
 

@@ -83,7 +83,7 @@ class Launcher(Scheduler):
         self.wait(task, {"TASK_RUNNING"} | TERMINAL)
         return task
 
-    def wait(self, task: Task, states: set[str], seconds: float = 60) -> dict[str, Any]:
+    def wait(self, task: Task, states: set[str], seconds: float = 120) -> dict[str, Any]:
         """Return the task's first status in one of the states; fail after so many seconds."""
         deadline = time.monotonic() + seconds
         with self._changed:
@@ -108,7 +108,7 @@ class Launcher(Scheduler):
             self._driver = driver
             self._changed.notify_all()
 
-    def wait_registered(self, seconds: float = 60) -> None:
+    def wait_registered(self, seconds: float = 120) -> None:
         """Return once a master knows this framework."""
         with self._changed:
             assert self._changed.wait_for(lambda: self._driver, seconds), (

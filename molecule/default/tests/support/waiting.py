@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(what: str, look: Callable[[], T | None], seconds: float = 60, pause: float = 0.2) -> T:
+def wait_for(what: str, look: Callable[[], T | None], seconds: float = 120) -> T:
     """Return the first true answer of look(); fail after so many seconds with its last one.
 
     An OSError (a refused or broken connection) counts as "not yet".
@@ -25,4 +25,4 @@ def wait_for(what: str, look: Callable[[], T | None], seconds: float = 60, pause
             last = answer
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds:g} s; last seen: {last!r}")
-        time.sleep(pause)
+        time.sleep(0.2)

@@ -19,7 +19,7 @@ def modes() -> list[str]:
 def test_one_server_leads_and_the_rest_follow():
     """Of n ZooKeeper servers exactly one leads and n - 1 follow."""
     expected = ["follower"] * (len(inventory.group("zookeeper")) - 1) + ["leader"]
-    wait_for(f"servers being {expected}", lambda: modes() == expected, seconds=20)
+    wait_for(f"servers being {expected}", lambda: modes() == expected)
 
 
 @pytest.mark.parametrize("name", [node.name for node in inventory.group("zookeeper")])
@@ -39,12 +39,12 @@ def test_a_write_to_one_server_is_read_from_another():
         f"{node.address}:{cluster.ZOOKEEPER_PORT}" for node in inventory.group("zookeeper")
     ]
     writer = KazooClient(hosts=first)
-    writer.start(timeout=15)
+    writer.start(timeout=60)
     try:
         path = writer.create("/test-", b"written", ephemeral=True, sequence=True)
         for address in others:
             reader = KazooClient(hosts=address)
-            reader.start(timeout=15)
+            reader.start(timeout=60)
             try:
                 reader.sync(path)
                 assert reader.get(path)[0] == b"written", address
