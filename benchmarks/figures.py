@@ -5,15 +5,19 @@ runs with the same number were measured close to each other.
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 Runs = Sequence[dict[str, Any]]
 
 
+def _median(values: Iterable[float]) -> float:
+    return float(statistics.median(values))
+
+
 def seconds(runs: Runs) -> float:
     """Return the median time."""
-    return statistics.median(run["seconds"] for run in runs)
+    return _median(run["seconds"] for run in runs)
 
 
 def spread(runs: Runs) -> tuple[float, float]:
@@ -31,7 +35,7 @@ def ratios(runs: Runs, others: Runs) -> list[float]:
 
 def ratio(runs: Runs, others: Runs) -> float:
     """Return the median of the ratios."""
-    return statistics.median(ratios(runs, others))
+    return _median(ratios(runs, others))
 
 
 def scheduler_memory(runs: Runs) -> float:
@@ -58,24 +62,24 @@ def mapping(run: dict[str, Any]) -> list[tuple[float, float]]:
 
 def outside(runs: Runs) -> float:
     """Return the median share of the whole time in which no task read and mapped."""
-    return statistics.median(
+    return _median(
         1 - sum(ended - began for began, ended in mapping(run)) / run["seconds"] for run in runs
     )
 
 
 def map_rate(runs: Runs, size: int) -> float:
     """Return the median MB that are mapped in a second of a core's time, by the workers' clocks."""
-    return statistics.median(size / 1e6 / run["report"]["phases"]["mapping cpu"] for run in runs)
+    return _median(size / 1e6 / run["report"]["phases"]["mapping cpu"] for run in runs)
 
 
 def core_rate(runs: Runs, size: int) -> float:
     """Return the median MB that a process of one core counts in a second of that core's time."""
-    return statistics.median(size / 1e6 / run["cpu"] for run in runs)
+    return _median(size / 1e6 / run["cpu"] for run in runs)
 
 
 def cores_mapping(runs: Runs, cores: int) -> float:
     """Return the median share of the cores' time, from start to end, that went into mapping."""
-    return statistics.median(
+    return _median(
         run["report"]["phases"]["mapping cpu"] / (cores * run["seconds"]) for run in runs
     )
 

@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+from typing import Any
 
 END_OF_OUTPUT = 2000
 
@@ -20,7 +21,9 @@ END_OF_OUTPUT = 2000
 def main() -> None:
     """Run the command that the arguments give."""
     with tempfile.TemporaryFile() as output:
-        files = [(os.POSIX_SPAWN_DUP2, output.fileno(), number) for number in (1, 2)]
+        files: list[tuple[Any, ...]] = [
+            (os.POSIX_SPAWN_DUP2, output.fileno(), number) for number in (1, 2)
+        ]
         files.append((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0))
         began = time.monotonic()
         pid = os.posix_spawnp(

@@ -10,6 +10,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 OWN, SPARK, PLAIN, LIMIT = "#0b6e99", "#e07a3f", "#8a8f98", "#3a3f47"
@@ -21,7 +22,7 @@ COLORS = {
     "counter": PLAIN,
     "c": LIMIT,
 }
-LINES = {
+LINES: dict[Any, Any] = {
     "text.color": "#22262b",
     "axes.labelcolor": "#22262b",
     "axes.edgecolor": "#b8bdc4",
@@ -50,11 +51,11 @@ def draw(results: dict[str, Any], path: Path) -> None:
         return
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
+    layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12)
     with plt.rc_context(LINES):
         figure, axes = plt.subplots(
-            rows, columns, figsize=(6.4 * columns, 3.7 * rows), squeeze=False, layout="constrained"
+            rows, columns, figsize=(6.4 * columns, 3.7 * rows), squeeze=False, layout=layout
         )
-        figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
         for number, place in enumerate(axes.flat):
             if number < len(panels):
                 panels[number](results, place)
