@@ -1,45 +1,24 @@
-"""Inputs are found, and read where they are, before and during a job."""
+"""Inputs are found before a job begins, and what cannot be read is named then."""
 
-import http.server
+import bz2
+import gzip
+import json
 import os
-import threading
-from functools import partial
+import socket
 
 import pytest
 
 from mapreduce.errors import UsageError
 from mapreduce.inputs import find
-from mapreduce.sources import FileSource, ServedSource, SourceError, UrlSource, open_source
 
 
 @pytest.fixture
 def folder(tmp_path):
-    contents = {
-        "b.txt": b"two",
-        "c/y.txt": b"four",
-        "a/z.txt": b"three",
-        "a/e.txt": b"",
-        "B/x.txt": b"five",
-    }
+    contents = {"b.txt": b"two", "a/z.txt": b"three", "a/e.txt": b"", "B/x.txt": b"five"}
     for name, content in contents.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     return tmp_path
-
-
-@pytest.fixture
-def web(folder):
-    """A web server without ranges, as Python's own is."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
 
 
 def test_a_folder_stands_for_all_files_below_it(folder):
@@ -50,17 +29,34 @@ def test_a_folder_stands_for_all_files_below_it(folder):
         ("B/x.txt", 4),
         ("a/e.txt", 0),
         ("a/z.txt", 5),
-        ("c/y.txt", 4),
     ]
+    assert all(item.splittable for item in found)
+
+
+def test_inputs_come_in_the_order_in_which_they_are_named(folder):
+    """Whatever kind they are of; and what is named twice counts twice."""
+    names = [f"{folder}/b.txt", f"file://{folder}/a/z.txt", f"{folder}/[b].txt", f"{folder}/a"]
+    assert [item.size for item in find(names)] == [3, 5, 3, 0, 5]
+
+
+def test_a_file_url_is_a_local_file(folder):
+    """Which agents get from the scheduler where they don't see it."""
+    (folder / "a b.txt").write_text("x")
+    found = find([f"file://{folder}/a%20b.txt"])[0]
+    assert found == find([f"{folder}/a b.txt"])[0]
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("{}/none.txt", "No such file"),
+        ("{}/*.none", "No file fits"),
+        ("", "variable"),
+        ("{}/b.txt/x", "Not a directory"),
+        ("{}/x\0y", "null"),
         ("/dev/null", "not a regular file"),
+        ("/proc/self/status", "does not tell its size"),
         ("nosuch://x/y", "nosuch"),
-        ("http://127.0.0.1:1/x", "cannot be read"),
     ],
 )
 def test_an_input_that_cannot_be_read_is_named(folder, name, message):
@@ -69,6 +65,36 @@ def test_an_input_that_cannot_be_read_is_named(folder, name, message):
     with pytest.raises(UsageError, match=message) as caught:
         find([name])
     assert repr(name) in str(caught.value)
+
+
+def test_standard_input_is_refused_with_a_reason():
+    """It can be read once only."""
+    with pytest.raises(UsageError, match=r"'-'.*Save it to a file"):
+        find(["-"])
+
+
+def test_pipes_and_sockets_are_refused_instead_of_waited_for(folder):
+    """Opening a pipe would wait for somebody who writes to it."""
+    os.mkfifo(folder / "a/pipe")
+    with pytest.raises(UsageError, match="/a/pipe' is not a regular file"):
+        find([str(folder)])
+    (folder / "a/pipe").unlink()
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(os.path.relpath(folder / "a/socket"))
+        with pytest.raises(UsageError, match="/a/socket' is not a regular file"):
+            find([str(folder)])
+
+
+def test_a_link_is_its_file_and_a_broken_one_is_named(folder):
+    """With where it leads."""
+    (folder / "link").symlink_to("b.txt")
+    assert find([f"{folder}/link"])[0].path == f"{folder}/b.txt"
+    (folder / "b.txt").unlink()
+    with pytest.raises(UsageError, match=r"/link' cannot be read: it is a link to 'b\.txt', which"):
+        find([f"{folder}/link"])
+    (folder / "self").symlink_to("self")
+    with pytest.raises(UsageError, match="/self' cannot be read: Too many levels"):
+        find([f"{folder}/self"])
 
 
 @pytest.fixture
@@ -91,56 +117,30 @@ def test_an_input_that_may_not_be_read_is_named(folder, no_root, inside):
         find([str(name)])
 
 
-def test_a_file_that_is_seen_here_is_read_here(folder):
-    """No detour over the network for what is on the same machine or share."""
-    found = find([str(folder / "b.txt")])[0]
-    source = open_source(found.reference("http://127.0.0.1:1/x/inputs/0"))
-    assert isinstance(source, FileSource)
-    assert source.read(1, 100) == b"wo"
+@pytest.mark.parametrize(
+    ("name", "compress", "kind"),
+    [
+        ("x.gz", gzip.compress, "gzip"),
+        ("x.txt", bz2.compress, "bzip2"),
+        ("x.gz", lambda data: data, None),
+    ],
+)
+def test_compression_is_told_by_what_a_file_holds(tmp_path, name, compress, kind):
+    """Names lie. What is compressed cannot be split; its size is what is stored."""
+    path = tmp_path / name
+    path.write_bytes(compress(b"text" * 100))
+    found = find([str(path)])[0]
+    assert (found.compression, found.splittable) == (kind, kind is None)
+    assert found.size == path.stat().st_size
 
 
-@pytest.mark.parametrize("change", ["other size", "other time", "absent"])
-def test_another_file_of_the_same_name_is_not_taken_for_it(folder, change):
-    """An agent's own file at that path must not be counted instead."""
-    path = folder / "b.txt"
-    reference = find([str(path)])[0].reference("http://127.0.0.1:1/x/inputs/0")
-    if change == "absent":
-        path.unlink()
-    elif change == "other size":
-        path.write_bytes(b"four")
-    else:
-        os.utime(path, ns=(5, 5))
-    assert isinstance(open_source(reference), ServedSource)
-
-
-def test_a_file_that_changes_while_it_is_read_is_an_error(folder):
-    """No result may mix two versions of an input."""
-    path = folder / "b.txt"
-    source = open_source(find([str(path)])[0].reference("http://127.0.0.1:1/x/inputs/0"))
-    path.write_bytes(b"2")
-    with pytest.raises(SourceError, match=r"b\.txt.*changed"):
-        source.read(0, 3)
-
-
-def test_a_url_without_ranges_is_read_front_to_back(web):
-    """Its server would answer a range with everything."""
-    found = find([f"{web}/b.txt"])[0]
-    assert found.size is None
-    source = open_source(found.reference("unused"))
-    assert isinstance(source, UrlSource)
-    assert [source.read(0, 2), source.read(2, 4), source.read(3, 5)] == [b"tw", b"o", b""]
-
-
-def test_a_url_with_ranges_is_read_by_range(tmp_path):
-    """Any fsspec URL whose size is known, here a file's."""
-    (tmp_path / "x.txt").write_bytes(b"0123456789")
-    found = find([f"file://{tmp_path}/x.txt"])[0]
-    assert found.size == 10
-    source = open_source(found.reference("unused"))
-    assert [source.read(8, 20), source.read(2, 4), source.read(10, 12)] == [b"89", b"23", b""]
-
-
-def test_a_url_that_answers_404_is_an_error(web):
-    """The message carries the server's answer."""
-    with pytest.raises(UsageError, match=r"none\.txt"):
-        find([f"{web}/none.txt"])
+def test_a_reference_is_plain_data_whatever_the_file_is_called(tmp_path):
+    """It travels as JSON; the name is fit for messages, the path is the file's."""
+    path = os.path.join(os.fsencode(tmp_path), b"\xff.txt")
+    with open(path, "wb") as file:
+        file.write(b"x")
+    found = find([str(tmp_path)])[0]
+    assert found.name.encode() == os.fsencode(tmp_path) + b"/\\xff.txt"
+    reference = json.loads(json.dumps(found.reference("http://127.0.0.1:1/x")))
+    assert reference["served"] == "http://127.0.0.1:1/x"
+    assert os.fsencode(reference["path"]) == path

@@ -88,6 +88,8 @@ def _files(name: str) -> Iterator[Input]:
             "Standard input ('-') cannot be an input: a job reads its inputs in many places, in "
             "any order and again when a machine is lost. Save it to a file first."
         )
+    if not name:
+        raise UsageError("The input '' is nothing: a variable without a value?")
     path = urllib.parse.unquote(name.removeprefix("file://")) if "://" in name else name
     for file in globs.files(path):
         yield _file(file)
