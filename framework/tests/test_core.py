@@ -1,8 +1,11 @@
 """The core decides on offers, updates and losses; no test needs Mesos or a clock."""
 
+import itertools
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from mapreduce import core as core_module
 from mapreduce import sizing
 from mapreduce.core import FAILURES, LOSSES, RECONCILE_AFTER, REVIVE_AFTER, Core
@@ -747,7 +750,7 @@ def test_each_block_counts_exactly_once_whatever_happens(faults):
         assert sorted(world.reduced) == [unit.content.number for unit in partitions]
         borders = [(unit.content.start, unit.content.stop) for unit in partitions]
         assert not borders or (borders[0][0], borders[-1][1]) == (0, BUCKETS)
-        assert all(a[1] == b[0] for a, b in zip(borders, borders[1:], strict=False))
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(borders))
         if not partitions:
             world.assert_exact()
 

@@ -3,11 +3,8 @@
 So its memory stays bounded, and what it dumped is reduced like what executors kept.
 """
 
-import base64
 import heapq
 import os
-import struct
-import zlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,19 +12,12 @@ from typing import Any
 
 from mapreduce import results, runs
 from mapreduce.job import Job, failures
+from mapreduce.reducing import sorted_rows
 from mapreduce.tables import BUCKETS
 
 LIMIT_KEYS = 300_000
 LIMIT_BYTES = 64 << 20
 """Of the table: what one process merges and sorts within its memory."""
-
-Json = dict[str, Any]
-
-
-def sizes_of(run: Json) -> tuple[int, ...]:
-    """Return the bytes of a kept run by bucket, from the receipt that describes it."""
-    packed = zlib.decompress(base64.b64decode(run["sizes"]))
-    return struct.unpack(f"<{BUCKETS}I", packed)
 
 
 class Merger:
@@ -82,12 +72,11 @@ class Merger:
         """Write the table's rows in the job's order, the first `top` only; return its keys."""
         keys = len(self._table)
         with failures("reducing"):
-            rows = self._table.rows()
+            rows, order = self._table.rows(), self._job.order
             if top is None:
-                chosen = sorted(rows, key=self._job.order)
+                results.write_rows(path, sorted_rows(rows, order, self._folder))
             else:
-                chosen = heapq.nsmallest(top, rows, key=self._job.order)
-        results.write_rows(path, chosen)
+                results.write_rows(path, heapq.nsmallest(top, rows, key=order))
         return keys
 
 

@@ -17,7 +17,8 @@ from mapreduce.core import TERMINAL, Core
 from mapreduce.cutter import Block, Extent
 from mapreduce.driver import Driver, Listener, Message
 from mapreduce.errors import ClusterError, JobFailedError
-from mapreduce.merging import Merger, add_sizes, sizes_of
+from mapreduce.mapping import decode_sizes
+from mapreduce.merging import Merger, add_sizes
 from mapreduce.progress import Progress
 from mapreduce.report import Report
 from mapreduce.result import Result
@@ -293,7 +294,8 @@ class Run:
         pairs = sum(
             receipt.get("pairs", 0) for receipt in self.receipts.values() if receipt["runs"]
         )
-        return add_sizes(self.merger.sizes, map(sizes_of, kept)), self.merger.pairs + pairs
+        sizes = add_sizes(self.merger.sizes, (decode_sizes(run["sizes"]) for run in kept))
+        return sizes, self.merger.pairs + pairs
 
     def _result(self) -> Result:
         partitions = [unit for unit in self.core.work.units.values() if unit.kind == "reduce"]

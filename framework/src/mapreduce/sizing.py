@@ -5,6 +5,8 @@ worker, so that a worker that ends one begins the next without waiting for an of
 executor's: the workers that use it live as long as it does. Pure.
 """
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -98,7 +100,8 @@ def block_size(remaining: int, workers: int, rate: float) -> int:
     second. Blocks shrink towards the end, so that all workers end at about the same time.
     """
     wanted = min(rate * BLOCK_SECONDS, remaining / (2 * max(1, workers)))
-    return min(max(int(wanted), SMALLEST), LARGEST)
+    size = min(max(int(wanted), SMALLEST), LARGEST)
+    return remaining if size <= remaining < size + SMALLEST // 2 else size
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +128,19 @@ def partitions(sizes: Sequence[int], pairs: int, workers: int) -> list[Partition
     Each is small enough for a worker's memory, and no worker need be idle.
     """
     total = sum(sizes)
-    by_pairs = total * PARTITION_PAIRS / pairs if pairs else total
-    limit = min(PARTITION_BYTES, by_pairs, total / max(1, workers))
-    found: list[Partition] = []
-    start, held = 0, 0
-    for bucket, size in enumerate(sizes):
-        if held and held + size > limit:
-            found.append(Partition(len(found), start, bucket, held))
-            start, held = bucket, 0
-        held += size
-    if held:
-        found.append(Partition(len(found), start, len(sizes), held))
-    return found
+    if not total:
+        return []
+    limit = min(PARTITION_BYTES, total * PARTITION_PAIRS / pairs if pairs else total)
+    count = max(math.ceil(total / limit), workers)
+    ends = list(itertools.accumulate(sizes))
+    # Each bucket belongs where its middle lies, if all partitions were equal.
+    places = [
+        min(count - 1, int((end - size / 2) * count / total))
+        for end, size in zip(ends, sizes, strict=True)
+    ]
+    starts = [0, *(n for n in range(1, len(sizes)) if places[n] != places[n - 1])]
+    stops = [*starts[1:], len(sizes)]
+    return [
+        Partition(number, start, stop, sum(sizes[start:stop]))
+        for number, (start, stop) in enumerate(zip(starts, stops, strict=True))
+    ]
