@@ -123,7 +123,7 @@ def test_damage_is_an_error_that_says_near_which_byte(kind, monkeypatch):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_follows_the_last_member_is_an_error(kind):
     """It may be text that somebody appended, which must not be missed."""
-    with pytest.raises(SourceError, match="'x' is (damaged|cut short)"):
+    with pytest.raises(SourceError, match=r"'x' is (damaged|cut short)"):
         decompressed(COMPRESS[kind](b"text") + b"something else, long enough", kind)
 
 

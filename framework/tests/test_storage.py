@@ -134,7 +134,7 @@ def test_what_never_answers_is_an_error(memory, monkeypatch):
     """With the URL; the back-ends have no time limit that covers everything."""
     monkeypatch.setattr(storage, "TIMEOUT", 0.2)
     try:
-        with pytest.raises(UsageError, match="'slow://x/a.txt'.*no answer within"):
+        with pytest.raises(UsageError, match=r"'slow://x/a\.txt'.*no answer within"):
             find(["slow://x/a.txt"])
     finally:
         Slow.released.set()
