@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mapreduce import job, splits
 from mapreduce.errors import SourceError
-from mapreduce.jobs.wordcount import ASCII_SPACE, WordCount
+from mapreduce.jobs.wordcount import WordCount
 from mapreduce.splits import Block, Range, block_size, cut, records
 
 SPACES = [chr(code) for code in range(0x3001) if chr(code).isspace()]
@@ -74,7 +74,7 @@ def test_word_counts_equal_counter_under_any_split(data, cuts, lengths):
     """Any text, cut anywhere and read in chunks of any size, counts as str.split() does."""
     table = WordCount().table()
     for start, end in borders(data, cuts):
-        for offset, piece in read(data, start, end, ASCII_SPACE, lengths):
+        for offset, piece in read(data, start, end, WordCount.record_ends, lengths):
             table.map(job.Block(piece, "x.txt", offset))
     assert dict(table.rows()) == expected(data)
 
@@ -86,7 +86,7 @@ def test_white_space_of_every_kind_on_every_border(space):
     for cut_at, length in itertools.product(range(1, len(data)), (1, 2, 100)):
         table = WordCount().table()
         for start, end in borders(data, [cut_at]):
-            for offset, piece in read(data, start, end, ASCII_SPACE, [length]):
+            for offset, piece in read(data, start, end, WordCount.record_ends, [length]):
                 table.map(job.Block(piece, "x.txt", offset))
         assert dict(table.rows()) == expected(data), (cut_at, length)
 
@@ -112,7 +112,7 @@ def test_ranges_give_back_the_bytes_in_whole_records(data, cuts, lengths, ends):
 @given(data=TEXTS, lengths=LENGTHS)
 def test_an_input_of_unknown_size_is_read_to_its_end(data, lengths):
     """Without a known end, the end of the source ends the range."""
-    pieces = read(data, 0, None, ASCII_SPACE, lengths)
+    pieces = read(data, 0, None, WordCount.record_ends, lengths)
     assert b"".join(piece for _, piece in pieces) == data
 
 
@@ -140,6 +140,18 @@ def test_a_record_much_longer_than_its_range_is_read_by_the_range_it_begins_in()
     assert read(data, 2_000_000, len(data), b" ", [4096]) == [(3_000_001, b"y")]
 
 
+@pytest.mark.parametrize("length", [1000, 9000, 100_000])
+def test_ends_of_records_are_found_however_far_apart(length):
+    """Beyond what is searched first, from the front as from the back."""
+    data = b"".join(bytes([65 + number]) * 7000 + b"\n" for number in range(10))
+    for at in range(10):
+        first, last = at * 7001, (at + 1) * 7001
+        assert read(data, first, last, b"\n", [length]) == [(first, data[first:last])]
+    pieces = read(data, 0, None, b"\n", [length])
+    assert b"".join(piece for _, piece in pieces) == data
+    assert all(piece.endswith(b"\n") for _, piece in pieces)
+
+
 def test_a_record_beyond_the_limit_is_an_error_that_says_where():
     """One line of a gigabyte must neither fill the memory nor be cut in two."""
     source = Bytes(b"short\n" + b"x" * 100_000, [64])
@@ -161,7 +173,7 @@ def test_the_limit_is_the_longest_record_however_it_is_read(length):
 def test_long_input_with_short_records_stays_in_small_pieces():
     """A gigabyte of words in one line is read as any other text: a piece is about a chunk."""
     data = b"some words " * 10_000
-    pieces = read(data, 0, None, ASCII_SPACE, [1000], limit=20)
+    pieces = read(data, 0, None, WordCount.record_ends, [1000], limit=20)
     assert max(len(piece) for _, piece in pieces) <= 1000 + len("some words ")
 
 

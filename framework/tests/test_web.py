@@ -98,6 +98,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(206, body, Content_Range=said, Content_Length=str(last + 1 - first))
         self.close_connection = True
 
+    def get_nothing(self):
+        """Promises a range and ends, again and again."""
+        first, last = map(int, RANGE.fullmatch(self.headers["Range"]).groups())
+        body = DATA[:16] if last == 15 else b""
+        said = f"bytes {first}-{last}/{len(DATA)}"
+        self.answer(206, body, Content_Range=said, Content_Length=str(last + 1 - first))
+        self.close_connection = True
+
     def get_overloaded(self):
         """Refuses every other request."""
         if len(self.server.requests) % 2:
@@ -293,6 +301,7 @@ def test_a_server_that_refuses_for_a_while_is_asked_again(site):
         ("grows", "changed during the job"),
         ("new_version", "changed during the job"),
         ("vanishes", "the answer is 404 Not Found"),
+        ("nothing", "ended early, at byte 0"),
     ],
 )
 def test_a_url_that_goes_wrong_during_the_job_is_an_error_that_names_it(site, path, message, hasty):

@@ -191,5 +191,6 @@ def _last(chunk: bytes, ends: bytes) -> int:
 def _too_long(source: Source, offset: int, ends: bytes, limit: int) -> SourceError:
     return SourceError(
         f"The input {source.name!r} has a record of more than {limit} bytes, which is the most; "
-        f"it begins at byte {offset}. The job's records end with any of the bytes {ends!r}."
+        f"it begins at byte {offset}. This job's records end with any of {ends!r}; a job may set "
+        "other record_ends."
     )

@@ -35,6 +35,9 @@ SPAN = 8 << 20
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "hdfs": "hdfs", "az": "azure"}
 """Extras of this package's, by the protocols that need them."""
 
+SHORTEST_SECRET = 4
+"""Characters of an option that is hidden in messages; shorter ones would hide everything else."""
+
 _VERSIONS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "modified")
 _SECRET = re.compile("key|secret|token|pass|credential|auth|sas|headers", re.IGNORECASE)
 
@@ -100,7 +103,7 @@ def _secrets(options: Any, *, secret: bool = False) -> Iterator[str]:
     if isinstance(options, Mapping):
         for name, value in options.items():
             yield from _secrets(value, secret=secret or bool(_SECRET.search(name)))
-    elif secret and isinstance(options, str) and options:
+    elif secret and isinstance(options, str) and len(options) >= SHORTEST_SECRET:
         yield options
 
 
