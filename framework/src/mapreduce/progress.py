@@ -136,7 +136,21 @@ def _plural(count: float, noun: str) -> str:
     return f"{count:g} {noun}" if count == 1 else f"{count:g} {noun}s"
 
 
-class Lines:
+class Messages:
+    """Only what is said, for programs."""
+
+    def show(self, status: Status) -> None:
+        """Show nothing."""
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+    def close(self) -> None:
+        """Do nothing: lines stay."""
+
+
+class Lines(Messages):
     """A line now and then, for logs."""
 
     def __init__(self) -> None:
@@ -151,13 +165,6 @@ class Lines:
             self._next = now + PLAIN_INTERVAL
             details = ", ".join((*extent(status, self._pace), *places(status)))
             self.say(f"{DOING[status.phase]}: {details}" if details else DOING[status.phase])
-
-    def say(self, text: str) -> None:
-        """Print a line."""
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
-
-    def close(self) -> None:
-        """Do nothing: lines stay."""
 
 
 class Live:
@@ -176,7 +183,6 @@ class Live:
             refresh_per_second=5,
             transient=True,
         )
-        self._live.start()
 
     def _render(self) -> Any:
         from rich.console import Group
@@ -202,6 +208,8 @@ class Live:
         """Move the bar."""
         self._pace.note(status, time.monotonic())
         self._status = status
+        if not self._live.is_started:
+            self._live.start()
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
