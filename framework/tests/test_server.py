@@ -15,6 +15,7 @@ from mapreduce.inputs import find
 from mapreduce.results import Store, digest
 from mapreduce.server import Content, Server
 from mapreduce.sources import ServedSource, SourceError
+from mapreduce.transfer import Client
 
 DATA = bytes(range(256)) * 8192
 
@@ -45,7 +46,7 @@ def server(tmp_path, book):
 def request(server, method, path, body=None, **headers):
     url = urllib.parse.urlsplit(server.url)
     connection = http.client.HTTPConnection(url.hostname, url.port, timeout=5)
-    connection.request(method, path.format(token=server.token), body=body, headers=headers)
+    connection.request(method, path.format(token=server.main_token), body=body, headers=headers)
     response = connection.getresponse()
     return response.status, response.read()
 
@@ -59,41 +60,46 @@ def reference(server):
     return server.content.inputs[0].reference(server.input_url(0))
 
 
-def test_a_served_input_gives_any_range(server):
-    """Ranges are exact, clipped at the end, and empty beyond it."""
-    source = ServedSource(reference(server))
-    assert source.read(0, 10) == DATA[:10]
-    assert source.read(1_000_001, 1_500_000) == DATA[1_000_001:1_500_000]
-    assert source.read(len(DATA) - 3, len(DATA) + 50) == DATA[-3:]
-    assert source.read(len(DATA), len(DATA) + 50) == b""
+def source(server):
+    return ServedSource(reference(server), patience=0.2)
+
+
+def test_a_served_input_gives_its_bytes_from_anywhere(server):
+    """Whatever their number; beyond the end there are none."""
+    for start in (0, 1, 1_000_001, len(DATA) - 3, len(DATA)):
+        assert b"".join(source(server).chunks(start, None)) == DATA[start:]
 
 
 def test_many_readers_at_once_get_their_own_ranges(server):
     """Threads share nothing that a neighbour could move."""
-    wrong = []
+    right = []
 
     def read(start):
-        source = ServedSource(reference(server))
-        offsets = range(start, start + 50_000, 5_000)
-        wrong.extend(at for at in offsets if source.read(at, at + 70_000) != DATA[at : at + 70_000])
+        for at in range(start, start + 50_000, 5_000):
+            right.append(
+                next(source(server).chunks(at, at + 70_000))[:70_000] == DATA[at:][:70_000]
+            )
 
     threads = [threading.Thread(target=read, args=(n * 100_000,)) for n in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong
+    assert right == [True] * 120
 
 
 def test_a_kept_connection_that_ended_is_replaced(server):
     """Servers may close idle connections; the next read opens another."""
-    source = ServedSource(reference(server))
-    source.read(0, 1)
-    source._connection.sock.shutdown(socket.SHUT_RDWR)
-    assert source.read(5, 9) == DATA[5:9]
+    client = Client(server.url, patience=10)
+    path = urllib.parse.urlsplit(server.input_url(0)).path
+    assert client.get_range(path, 0, 1) == DATA[:1]
+    client._connection.sock.shutdown(socket.SHUT_RDWR)
+    assert client.get_range(path, 5, 9) == DATA[5:9]
 
 
-@pytest.mark.parametrize("path", ["/inputs/0", "/wrong/inputs/0", "/", "/wrong/job.py", "/wrong/runs"])
+@pytest.mark.parametrize(
+    "path", ["/inputs/0", "/wrong/inputs/0", "/", "/wrong/job.py", "/wrong/runs"]
+)
 def test_nothing_is_served_without_the_token(server, path):
     """Who does not know the token cannot tell what exists."""
     assert request(server, "GET", path, Range="bytes=0-1")[0] == 404
@@ -130,7 +136,7 @@ def test_shipped_files_are_served_as_they_are(server):
     """Executors run what the client has; who fetches it cannot do more with its URL."""
     path = urllib.parse.urlsplit(server.shipped_url("job.py")).path
     assert request(server, "GET", path) == (200, Path(__file__).read_bytes())
-    assert server.token not in path
+    assert server.main_token not in path
     assert request(server, "GET", path.replace("job.py", "other.py"))[0] == 404
     result = path.replace("job.py", f"results/b0-1/0/{digest(b'x')}")
     assert request(server, "PUT", result, body=b"x")[0] == 404
@@ -162,22 +168,29 @@ def test_a_server_goes_on_at_the_port_and_with_the_token_of_another(server, tmp_
 
 def test_an_input_that_changed_or_vanished_is_an_error_that_names_it(server, book):
     """No result may mix two versions of an input."""
-    source = ServedSource(reference(server))
-    source.read(0, 1)
     os.utime(book, ns=(1, 1))
     with pytest.raises(SourceError, match=r"book\.txt.*changed during the job"):
-        source.read(0, 1)
+        next(source(server).chunks(0, 1))
     book.unlink()
     with pytest.raises(SourceError, match=r"book\.txt.*cannot be read any more"):
-        source.read(0, 1)
+        next(source(server).chunks(0, 1))
 
 
-def test_a_server_that_is_gone_is_named_with_what_to_do(server):
-    """The usual cause is an address that agents cannot reach."""
-    source = ServedSource(reference(server))
+def test_a_server_that_is_gone_is_named(server):
+    """With its address, which may be one that agents cannot reach."""
     server.close()
-    with pytest.raises(SourceError, match=r"127\.0\.0\.1:\d+.*--advertise"):
-        source.read(0, 1)
+    with pytest.raises(SourceError, match=rf"book\.txt.*127\.0\.0\.1:{server.port}"):
+        next(source(server).chunks(0, 1))
+
+
+def test_credentials_have_a_token_of_their_own(server):
+    """Mesos shows the others to whoever asks."""
+    server.content.storage = b'{"s3": {"key": "k"}}'
+    path = urllib.parse.urlsplit(server.storage_url).path
+    assert request(server, "GET", path) == (200, server.content.storage)
+    for token in (server.main_token, server.shipped_token):
+        assert request(server, "GET", f"/{token}/storage")[0] == 404
+    assert len({server.token, server.main_token, server.shipped_token, server.storage_token}) == 4
 
 
 def test_results_come_back_as_sent(server):

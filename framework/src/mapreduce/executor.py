@@ -1,36 +1,38 @@
-"""The executor: an agent starts one for a run, and it maps the tasks that it is given.
+"""The executor: an agent starts one for a run, and it does the tasks that it is given.
 
-A shell around PyMesos' driver. Worker processes, as many as the scheduler says, map blocks; they
-are started once and live as long as the executor does.
+A shell around PyMesos' driver and a pool of workers, which does the work, with a server for the
+runs that the workers keep.
 """
 
 import contextlib
-import ctypes
-import functools
 import logging
-import multiprocessing
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
 import time
 import uuid
-from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from pymesos import Executor as PyMesosExecutor
 from pymesos import MesosExecutorDriver
 from pymesos.utils import decode_data, encode_data, parse_duration
 
-from mapreduce import payload, worker
-from mapreduce.errors import MapReduceError
-from mapreduce.job import Job, load, split_name
+from mapreduce import payload, transfer
+from mapreduce.errors import ClusterError, MapReduceError
+from mapreduce.forkserver import ForkServer
+from mapreduce.pool import Pool
+from mapreduce.server import Content, Server
+from mapreduce.tasks import Outcome, Task
 
 SHIPPED = "job.py"
 """The name under which a job's file is fetched into the sandbox."""
+
+RUNS = "runs"
+"""The folder of the sandbox that holds runs and what is on its way to the scheduler."""
 
 RECOVERY_TIMEOUT = "15mins"
 """Mesos' own default for how long an executor waits for its agent to come back."""
@@ -41,27 +43,12 @@ RECONNECT = 0.3
 RESEND = 0.2
 """Seconds between attempts to hand an update to the agent."""
 
-PR_SET_PDEATHSIG = 1
+PREPARE_FROM = 16 << 20
+"""Bytes of input for which workers load what takes a while before they begin."""
 
-_job: Job[Any, Any] | None = None
-"""The job, in a worker process: inherited, so that it is loaded once."""
-
-
-def _start_worker() -> None:
-    """Tie a worker's life to the executor's, which may be killed without warning."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _map(server: str, task_id: str, data: dict[str, Any]) -> worker.Outcome:
-    assert _job is not None  # workers are forked after the job is loaded
-    return worker.run(_job, server, task_id, data)
-
-
-def _ready() -> None:
-    """Do nothing, which makes the pool start its workers."""
+CONNECT_TIMEOUT = 3.0
+CONNECT_ATTEMPTS = 2
+"""For the first contact with the scheduler's server: one that is out of reach stays so."""
 
 
 class Driver(MesosExecutorDriver):  # type: ignore[misc]  # PyMesos has no types
@@ -121,62 +108,92 @@ class Updates:
         return True
 
 
+class Reports:
+    """Tells the agent how tasks fare; the pool's listener."""
+
+    def __init__(self, updates: Updates, folder: Path) -> None:
+        self._updates = updates
+        self._folder = folder
+
+    def began(self, task_id: str) -> None:
+        """See `pool.Listener`."""
+        self._updates.send(task_id, "TASK_RUNNING")
+
+    def ended(self, task_id: str, outcome: Outcome) -> None:
+        """See `pool.Listener`."""
+        if outcome.error:
+            self._clear(task_id)
+            data = payload.encode(outcome.fault) if outcome.fault else ""
+            self._updates.send(task_id, "TASK_FAILED", outcome.error, data)
+        else:
+            self._updates.send(task_id, "TASK_FINISHED", data=payload.encode(outcome.receipt))
+
+    def killed(self, task_id: str) -> None:
+        """See `pool.Listener`."""
+        self._clear(task_id)
+        self._updates.send(task_id, "TASK_KILLED", "killed, as the scheduler asked")
+
+    def broke(self, error: Exception) -> None:
+        """See `pool.Listener`; the scheduler starts another executor."""
+        print(f"The executor ends: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        end(1, self._folder)
+
+    def _clear(self, task_id: str) -> None:
+        """Remove what the task has kept: it does not count."""
+        for path in self._folder.glob(f"{task_id}-*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 class MapExecutor(PyMesosExecutor):  # type: ignore[misc]  # PyMesos has no types
-    """Queues tasks for the workers and reports how they end."""
+    """Hands tasks to the pool; its methods are PyMesos' callbacks, on its thread."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: deque[tuple[str, dict[str, Any]]] = deque()
-        self._running: set[str] = set()
-        self._killed: set[str] = set()
-        self._workers = 0
-        self._server = ""
+    def __init__(self, pool: Pool, reports: Reports, folder: Path) -> None:
+        self._pool = pool
+        self._reports = reports
+        self._folder = folder
         self._trouble = ""
-        self._pool: ProcessPoolExecutor | None = None
-        self.updates: Updates | None = None
-
-    # Callbacks of PyMesos, on its thread.
 
     def registered(self, driver: Any, executor: Any, framework: Any, agent: Any) -> None:
-        """Load the job and find the scheduler; a failure to do so is every task's."""
+        """Start the workers and find the scheduler; a failure to do so is every task's."""
         data = payload.decode(executor["data"])
-        self._server, self._workers = data["server"], data["workers"]
         try:
-            worker.reach(self._server)
-            self._start(data["job"])
+            self._start(data)
+            reach(data["server"])
         except MapReduceError as error:
             self._trouble = str(error)
 
-    def _start(self, name: str) -> None:
-        global _job
-        shipped = os.path.join(os.environ.get("MESOS_SANDBOX", "."), SHIPPED)  # noqa: PTH118
-        _job = load(f"{shipped}:{split_name(name)[1]}" if ".py:" in name else name)
-        self._pool = ProcessPoolExecutor(
-            self._workers, multiprocessing.get_context("fork"), initializer=_start_worker
+    def _start(self, data: dict[str, Any]) -> None:
+        self._folder.mkdir(exist_ok=True)
+        content = Content(runs=self._folder)
+        server = serve(content, os.environ["MESOS_AGENT_ENDPOINT"], data["token"])
+        self._pool.start(
+            data["workers"],
+            data["worker_mem"],
+            job=in_sandbox(data["job"]),
+            arguments=data["arguments"],
+            packages=data["packages"],
+            # What takes long to load does not pay for little input.
+            prepare=data.get("bytes", PREPARE_FROM) >= PREPARE_FROM,
+            patience=data["patience"],
+            server=data["server"],
+            folder=str(self._folder),
+            served=f"{server.url}/runs",
         )
-        self._pool.submit(_ready)
 
     def launchTask(self, driver: Any, task: Any) -> None:  # noqa: N802 named by PyMesos
         """Take in a task."""
         task_id = task["task_id"]["value"]
         if self._trouble:
-            self._report(task_id, "TASK_FAILED", self._trouble)
-            return
-        with self._lock:
-            self._waiting.append((task_id, payload.decode(task["data"])))
-        self._next()
+            self._reports.ended(task_id, Outcome(error=self._trouble))
+        else:
+            self._pool.submit(Task(task_id, payload.decode(task["data"]), time.monotonic()))
 
     def killTask(self, driver: Any, task_id: Any) -> None:  # noqa: N802 named by PyMesos
-        """Drop a task that waits; the result of one that runs is not reported."""
-        name = task_id["value"]
-        with self._lock:
-            waits = [task for task in self._waiting if task[0] == name]
-            for task in waits:
-                self._waiting.remove(task)
-            if name in self._running:
-                self._killed.add(name)
-        if waits:
-            self._report(name, "TASK_KILLED", "killed before it ran")
+        """End a task."""
+        self._pool.kill(task_id["value"])
 
     def disconnected(self, driver: Any) -> None:
         """Take a breath: PyMesos would ask an agent that recovers again without a pause."""
@@ -184,59 +201,49 @@ class MapExecutor(PyMesosExecutor):  # type: ignore[misc]  # PyMesos has no type
 
     def shutdown(self, driver: Any) -> None:
         """End at once: what was not reported is not wanted."""
-        end(0)
+        end(0, self._folder)
 
     def error(self, driver: Any, message: Any) -> None:
         """End: the agent refuses this executor."""
         logging.error("the agent refuses this executor: %s", message)
-        end(1)
-
-    # Tasks
-
-    def _next(self) -> None:
-        """Give waiting tasks to free workers."""
-        while True:
-            with self._lock:
-                if not self._waiting or len(self._running) >= self._workers:
-                    return
-                task_id, data = self._waiting.popleft()
-                self._running.add(task_id)
-            assert self._pool is not None  # tasks are taken in only then
-            future = self._pool.submit(_map, self._server, task_id, data)
-            self._report(task_id, "TASK_RUNNING")
-            future.add_done_callback(functools.partial(self._done, task_id))
-
-    def _done(self, task_id: str, future: Future[worker.Outcome]) -> None:
-        with self._lock:
-            self._running.discard(task_id)
-            killed = task_id in self._killed
-        if killed:
-            self._report(task_id, "TASK_KILLED", "killed")
-        else:
-            self._report_outcome(task_id, future)
-        if isinstance(future.exception(), BrokenProcessPool):
-            end(1)  # a worker was killed; the scheduler starts another executor
-        self._next()
-
-    def _report_outcome(self, task_id: str, future: Future[worker.Outcome]) -> None:
-        trouble = future.exception()
-        if isinstance(trouble, BrokenProcessPool):
-            return  # the agent reports the executor's end
-        outcome = worker.Outcome(error=repr(trouble)) if trouble else future.result()
-        if outcome.error:
-            print(f"{task_id}: {outcome.error}", file=sys.stderr, flush=True)  # noqa: T201
-            self._report(task_id, "TASK_FAILED", outcome.error)
-        else:
-            data = payload.encode({"parts": outcome.parts})
-            self._report(task_id, "TASK_FINISHED", data=data)
-
-    def _report(self, task_id: str, state: str, message: str = "", data: str = "") -> None:
-        assert self.updates is not None  # set before the driver starts
-        self.updates.send(task_id, state, message, data)
+        end(1, self._folder)
 
 
-def end(status: int) -> None:
-    """End the process, and with it its workers, whatever other threads do."""
+def in_sandbox(job: str) -> str:
+    """Return a job's name as it is here, where its file was fetched to."""
+    file, colon, attribute = job.rpartition(":")
+    return f"{SHIPPED}:{attribute}" if colon and file.endswith(".py") else job
+
+
+def serve(content: Content, agent: str, token: str) -> Server:
+    """Serve where the agent is reached by others; raises ClusterError.
+
+    An agent's address may be one that is not this machine's own, but leads to it.
+    """
+    host = agent.rpartition(":")[0]
+    with contextlib.suppress(ClusterError):
+        return Server(os.environ.get("LIBPROCESS_IP", host), host, content, token=token)
+    return Server("", host, content, token=token)
+
+
+def reach(server: str) -> None:
+    """Make sure that the scheduler's server can be reached; raises ClusterError."""
+    trouble: OSError | None = None
+    for _ in range(CONNECT_ATTEMPTS):
+        try:
+            transfer.connect(server, CONNECT_TIMEOUT)
+            return
+        except OSError as error:
+            trouble = error
+    raise ClusterError(
+        f"this agent cannot reach the scheduler's server at {transfer.address(server)}: "
+        f"{trouble}. --advertise sets another address."
+    )
+
+
+def end(status: int, folder: Path) -> NoReturn:
+    """End the process, and with it its workers, whatever other threads do; runs are removed."""
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(status)
 
 
@@ -244,12 +251,17 @@ def main() -> None:
     """Run as an executor; a Mesos agent sets the environment that this takes."""
     if "MESOS_AGENT_ENDPOINT" not in os.environ:
         raise SystemExit("mapreduce-executor is started by a Mesos agent, not by hand.")
+    sandbox = Path(os.environ.get("MESOS_SANDBOX", "."))
+    os.chdir(sandbox)
+    folder = sandbox / RUNS
+    fork_server = ForkServer()
     wait = parse_duration(os.environ.get("MESOS_RECOVERY_TIMEOUT", RECOVERY_TIMEOUT))
-    executor = MapExecutor()
-    driver = Driver(executor, timeout=wait)
-    executor.updates = Updates(driver)
-    signal.signal(signal.SIGTERM, lambda *_: end(143))
-    signal.signal(signal.SIGINT, lambda *_: end(1))  # how PyMesos reports that its thread died
+    driver = Driver(None, timeout=wait)
+    reports = Reports(Updates(driver), folder)
+    driver.executor = MapExecutor(Pool(fork_server, reports), reports, folder)
+    signal.signal(signal.SIGTERM, lambda *_: end(143, folder))
+    # How PyMesos reports that its thread died.
+    signal.signal(signal.SIGINT, lambda *_: end(1, folder))
     driver.start()
     driver.join()
-    end(0)
+    end(0, folder)

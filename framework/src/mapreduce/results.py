@@ -8,20 +8,13 @@ import hashlib
 import marshal
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from mapreduce.errors import MapReduceError
-
-Row = tuple[str, Any]
-
-MARSHAL_VERSION = 4
-"""Understood by every supported Python, so that client and agents may differ.
-
-marshal rather than JSON: values may hold tuples and bytes. Rather than pickle: it runs no code.
-"""
+from mapreduce.job import Row
+from mapreduce.tables import MARSHAL_VERSION
 
 CHUNK_ROWS = 2000
 CHUNK_BYTES = 1 << 17
@@ -99,31 +92,9 @@ class Store:
         for path in self.paths(task_id, receipt):
             path.unlink(missing_ok=True)
 
-    def take(self, task_id: str, receipt: list[str]) -> Iterator[dict[Any, Any]]:
-        """Yield the pairs of an intact result, part by part, and forget them."""
-        for path in self.paths(task_id, receipt):
-            yield marshal.loads(path.read_bytes())
-            path.unlink()
-
     def path(self, task_id: str, number: int, wanted: str) -> Path:
         """Return the file of a part; whether it has arrived is another question."""
         return self._folder / f"{task_id}.{number}.{wanted}"
-
-
-# Until the tables are here: the pairs of a block as one dict.
-
-PAIRS_PER_PART = 200_000
-
-
-def encode(pairs: Mapping[Any, Any]) -> bytes:
-    """Return pairs of plain data as bytes."""
-    try:
-        return marshal.dumps(dict(pairs), MARSHAL_VERSION)
-    except ValueError as error:
-        raise ResultError(
-            "The job's keys and values must be plain data: None, bool, int, float, str, bytes, "
-            f"and tuples, lists and dicts of these ({error})."
-        ) from error
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:

@@ -1,6 +1,6 @@
 """The HTTP server of a scheduler or an executor: byte ranges of files out, results in.
 
-Every path begins with a token that only this run's executors know. Threads and sendfile: the
+Every path begins with a token that only those know who are to use it. Threads and sendfile: the
 bytes that go out never pass through Python.
 """
 
@@ -34,7 +34,7 @@ class Content:
 
     `inputs` are the client's, by number; `runs` is the folder of the runs; `run_list` returns what
     reducers are to fetch; `store` takes results; `shipped` are files by the names under which
-    agents fetch them, before they know the token.
+    agents fetch them; `storage` holds the options of the file systems that inputs are on.
     """
 
     inputs: Sequence[Input] = ()
@@ -42,12 +42,13 @@ class Content:
     run_list: Callable[[], list[dict[str, Any]]] | None = None
     store: Store | None = None
     shipped: dict[str, Path] = field(default_factory=dict)
+    storage: bytes = b""
 
 
 class Server:
     """Serves until closed, on `host`; others are told `advertised` as its address.
 
-    A port and a token that a server had before let its clients go on with this one. Raises
+    The port and the token that a server had before let its clients go on with this one. Raises
     ClusterError where it cannot listen.
     """
 
@@ -55,9 +56,12 @@ class Server:
         self, host: str, advertised: str, content: Content, *, port: int = 0, token: str = ""
     ) -> None:
         self.content = content
+        # Known here alone. Of the three that follow from it, Mesos shows two to whoever asks: that
+        # in the URIs of executors, and that in their data. The one of credentials it never shows.
         self.token = token or secrets.token_urlsafe(16)
-        # Of its own, as Mesos shows the URIs of executors to anybody.
-        self.shipped_token = hashlib.blake2b(self.token.encode(), digest_size=12).hexdigest()
+        self.shipped_token, self.main_token, self.storage_token = (
+            _derived(self.token, purpose) for purpose in (b"shipped", b"main", b"storage")
+        )
         try:
             self._http = _Http((host, port), self)
         except OSError as error:
@@ -68,7 +72,7 @@ class Server:
             ) from error
         self.port: int = self._http.server_address[1]
         self._base = f"http://{advertised}:{self.port}"
-        self.url = f"{self._base}/{self.token}"
+        self.url = f"{self._base}/{self.main_token}"
         # The poll interval is what close() takes.
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -89,10 +93,19 @@ class Server:
         """Return where agents fetch a file that is shipped to them."""
         return f"{self._base}/{self.shipped_token}/{name}"
 
+    @property
+    def storage_url(self) -> str:
+        """Return where executors learn of the options of the inputs' file systems."""
+        return f"{self._base}/{self.storage_token}/storage"
+
     def close(self) -> None:
         """Stop listening; what is under way ends with the process."""
         self._http.shutdown()
         self._http.server_close()
+
+
+def _derived(token: str, purpose: bytes) -> str:
+    return hashlib.blake2b(token.encode(), person=purpose, digest_size=16).hexdigest()
 
 
 class _Http(ThreadingHTTPServer):
@@ -125,7 +138,10 @@ class _Handler(BaseHTTPRequestHandler):
         if shipped is not None:
             self._send_shipped(shipped)
             return
-        kind, _, name = (self._behind(owner.token) or "").partition("/")
+        if self._behind(owner.storage_token) == "storage":
+            self._send(HTTPStatus.OK, owner.content.storage)
+            return
+        kind, _, name = (self._behind(owner.main_token) or "").partition("/")
         if kind == "inputs" and _NUMBER.fullmatch(name):
             self._send_input(int(name))
         elif kind == "runs" and not name and owner.content.run_list is not None:
@@ -137,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         store = self.server.owner.content.store
-        match = _RESULT.fullmatch(self._behind(self.server.owner.token) or "")
+        match = _RESULT.fullmatch(self._behind(self.server.owner.main_token) or "")
         body = self._body()
         status, why = HTTPStatus.OK, ""
         try:

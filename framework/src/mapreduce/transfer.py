@@ -127,5 +127,10 @@ def connect(url: str, timeout: float) -> None:
     socket.create_connection((parts.hostname or "", parts.port or 80), timeout).close()
 
 
+def address(url: str) -> str:
+    """Return the host and port of a URL."""
+    return urllib.parse.urlsplit(url).netloc
+
+
 def _text(error: Exception) -> str:
     return str(error) or type(error).__name__

@@ -1,135 +1,122 @@
-"""Mapping one block, in a worker process of an executor's, and sending the result.
+"""A worker process of an executor's: takes tasks over a connection and answers with outcomes.
 
-What can go wrong is returned as text rather than raised, as it goes into a task's status.
+The main thread does the tasks' work; another takes them in and reads ahead for them. What can go
+wrong is answered as text rather than raised, as it goes into a task's status.
 """
 
-import http.client
-import socket
+import os
+import queue
+import sys
+import threading
 import time
 import traceback
-import urllib.parse
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from multiprocessing.connection import Connection
 from typing import Any
 
-from mapreduce import results, splits
-from mapreduce.errors import MapReduceError
-from mapreduce.job import Job
-from mapreduce.sources import Source, open_source
+from mapreduce import mapping, reducing
+from mapreduce.errors import MapReduceError, SourceError
+from mapreduce.readahead import Budget, Feed
+from mapreduce.results import ResultError
+from mapreduce.tables import NotPlainError
+from mapreduce.tasks import Clock, JobError, LostRunError, Outcome, Setup, Task
 
-CONNECT_TIMEOUT = 3.0
-CONNECT_ATTEMPTS = 2
-"""For the first contact with the scheduler's server: one that is out of reach stays so."""
+READ_AHEAD = 3 << 20
+"""Bytes that are read ahead: about three pieces, the one being mapped apart."""
 
-UPLOAD_ATTEMPTS = 4
-UPLOAD_TIMEOUT = 30.0
-"""Seconds for the scheduler's server to take in a part, each time."""
+HUNGRY = "hungry"
+"""What a worker says when it has read all that it has: another task can be read ahead for it."""
 
+FAULTS = (JobError, SourceError, ResultError, NotPlainError, MemoryError)
+"""Errors that would come again wherever the task runs."""
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A task's receipt, or why there is none."""
-
-    parts: list[str] = field(default_factory=list)
-    error: str = ""
+Message = str | Outcome
+"""What a worker sends: HUNGRY, or the outcome of the first task that it has not answered yet."""
 
 
-class MapError(MapReduceError):
-    """The job's own code raised; the message names the input and says where."""
+class Worker:
+    """Does tasks until the connection ends.
+
+    `turns` brings one message for each task, when it is its turn: whether it is still wanted.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        connection: "Connection[Message, Task]",
+        turns: "Connection[None, bool]",
+    ) -> None:
+        self._setup = setup
+        self._connection = connection
+        self._turns = turns
+        self._budget = Budget(READ_AHEAD)
+        self._sending = threading.Lock()
+        self._taken: queue.SimpleQueue[tuple[Task, Feed[bytes]]] = queue.SimpleQueue()
+
+    def serve(self) -> None:
+        """Do tasks; does not return."""
+        threading.Thread(target=self._read, daemon=True).start()
+        while True:
+            task, feed = self._taken.get()
+            with feed:
+                if self._turns.recv():
+                    self._send(perform(self._setup, task, feed))
+
+    def _read(self) -> None:
+        """Take in tasks, and what they read."""
+        while True:
+            self._send(HUNGRY)
+            try:
+                task = self._connection.recv()
+            except (EOFError, OSError):
+                os._exit(0)  # the executor is gone
+            feed: Feed[bytes] = Feed(self._budget)
+            self._taken.put((task, feed))
+            feed.fill(_items(self._setup, task))
+
+    def _send(self, message: Message) -> None:
+        with self._sending:
+            self._connection.send(message)
 
 
-class UploadError(MapReduceError):
-    """The result could not be brought to the scheduler."""
+def _items(setup: Setup, task: Task) -> Generator[bytes, None, None]:
+    if "map" in task.data:
+        return mapping.blocks(setup, task.data["map"])
+    return reducing.payloads(setup, task.data["reduce"])
 
 
-def run(job: Job[Any, Any], server: str, task_id: str, data: dict[str, Any]) -> Outcome:
-    """Map the task's ranges and send the combined pairs to the scheduler's server."""
-    receipt: list[str] = []
-
-    def send(pairs: dict[Any, Any]) -> None:
-        part = results.encode(pairs)
-        upload(server, task_id, len(receipt), part)
-        receipt.append(results.digest(part))
-
+def perform(setup: Setup, task: Task, feed: Feed[Any]) -> Outcome:
+    """Do a task with what its feed gives, and return what came of it."""
+    clock = Clock()
+    start = time.monotonic() - task.received
     try:
-        _map(job, data, send)
-    except MapReduceError as error:
-        return Outcome(error=str(error))
-    except MemoryError:
-        return Outcome(error="out of memory")
-    return Outcome(parts=receipt)
+        if "map" in task.data:
+            receipt = mapping.run(setup, task.id, feed, clock, keep=task.data["keep"])
+        else:
+            receipt = reducing.run(setup, task.id, feed, clock, task.data["top"])
+    except Exception as error:
+        return _failed(task, error)
+    receipt["timing"] |= {
+        "start": start,
+        "input": feed.waited,
+        "pid": os.getpid(),
+        **dict.fromkeys(("map", "send", "shuffle", "reduce"), 0.0),
+        **clock.seconds,
+    }
+    return Outcome(receipt=receipt)
 
 
-def _map(job: Job[Any, Any], data: dict[str, Any], send: Callable[[dict[Any, Any]], None]) -> None:
-    pairs: dict[Any, Any] = {}
-    for name, block in _blocks(job, data):
-        try:
-            job.merge(pairs, job.map(block))
-        except Exception as error:
-            raise MapError(f"the job failed on the input {name!r}: {_where(error)}") from error
-        if len(pairs) >= results.PAIRS_PER_PART:
-            send(pairs)
-            pairs = {}
-    if pairs:
-        send(pairs)
+def _failed(task: Task, error: Exception) -> Outcome:
+    text = _text(error)
+    print(f"{task.id}: {text}", file=sys.stderr, flush=True)  # noqa: T201 into the sandbox
+    if not isinstance(error, SourceError):
+        traceback.print_exception(error.__cause__ if isinstance(error, JobError) else error)
+    if isinstance(error, LostRunError):
+        return Outcome(error=text, fault={"unreachable": error.executor})
+    return Outcome(error=text, fault={"block_fault": True} if isinstance(error, FAULTS) else {})
 
 
-def _blocks(job: Job[Any, Any], data: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
-    sources: dict[int, Source] = {}
-    for number, start, end in data["ranges"]:
-        reference = data["sources"][str(number)]
-        if number not in sources:
-            sources[number] = open_source(reference)
-        for block in splits.records(sources[number].read, start, end, job.record_ends):
-            yield reference["name"], block
-
-
-def _where(error: Exception) -> str:
-    """Return the error and the job's lines that led to it, without those of this package."""
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    lines = "".join(f" at {frame.filename}:{frame.lineno}" for frame in frames[-3:])
-    return f"{type(error).__name__}: {error}{lines}"
-
-
-def reach(server: str) -> None:
-    """Make sure that the scheduler's server can be reached; raises UploadError."""
-    url = urllib.parse.urlsplit(server)
-    trouble: Exception | None = None
-    for _ in range(CONNECT_ATTEMPTS):
-        try:
-            assert url.hostname is not None  # the scheduler's own address
-            socket.create_connection((url.hostname, url.port or 80), CONNECT_TIMEOUT).close()
-            return
-        except OSError as error:
-            trouble = error
-    raise UploadError(
-        f"this agent cannot reach the scheduler's server at {url.netloc}: {trouble}. "
-        "--advertise sets another address."
-    )
-
-
-def upload(server: str, task_id: str, number: int, part: bytes) -> None:
-    """Send a part, again where a connection breaks; raises UploadError."""
-    url = urllib.parse.urlsplit(server)
-    path = f"{url.path}/results/{task_id}/{number}/{results.digest(part)}"
-    trouble: Exception | str = ""
-    for attempt in range(UPLOAD_ATTEMPTS):
-        if attempt:
-            time.sleep(0.2 * 3**attempt)
-        assert url.hostname is not None  # the scheduler's own address
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=UPLOAD_TIMEOUT)
-        try:
-            connection.request("PUT", path, body=part)
-            response = connection.getresponse()
-            said = response.read().decode("utf-8", "replace").strip()
-            if response.status == http.client.OK:
-                return
-            trouble = f"HTTP {response.status} {response.reason}: {said}"
-        except (OSError, http.client.HTTPException) as error:
-            trouble = error
-        finally:
-            connection.close()
-    raise UploadError(
-        f"the result could not be sent to the scheduler's server at {url.netloc}: {trouble}. "
-        "Agents must be able to reach that address; --advertise sets another."
-    )
+def _text(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "the worker ran out of memory"
+    return str(error) if isinstance(error, MapReduceError) else f"{type(error).__name__}: {error}"

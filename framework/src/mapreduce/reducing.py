@@ -1,0 +1,90 @@
+"""A reduce task: a share of the buckets of all runs, reduced to sorted rows for the scheduler."""
+
+import heapq
+import os
+import urllib.parse
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mapreduce import results
+from mapreduce.job import Row
+from mapreduce.runs import PATIENCE, Run, RunError
+from mapreduce.sending import Parts
+from mapreduce.tasks import Clock, LostRunError, Setup, job_errors
+from mapreduce.transfer import Client
+
+SORTED_ROWS = 100_000
+"""Rows that are sorted in memory; more are merged from files."""
+
+
+def payloads(setup: Setup, data: dict[str, Any]) -> Generator[bytes, None, None]:
+    """Yield the payloads of the task's buckets from all runs; raises LostRunError."""
+    start, stop = data["buckets"]
+    runs = _list(data["runs"], setup.patience)
+    # Each reducer begins with another run, so that they do not all ask the same server at once.
+    first = start % len(runs) if runs else 0
+    for about in runs[first:] + runs[:first]:
+        own = about["executor"] is None
+        here = os.access(about["path"], os.R_OK)
+        patience = setup.patience if own else PATIENCE
+        run = Run(about["path"] if here else about["url"], patience)
+        try:
+            yield from run.payloads(start, stop)
+        except RunError as error:
+            if own:
+                raise
+            raise LostRunError(str(error), about["executor"]) from error
+
+
+def _list(url: str, patience: float) -> list[dict[str, Any]]:
+    client = Client(url, patience)
+    with closing(client):
+        runs: list[dict[str, Any]] = client.get_json(urllib.parse.urlsplit(url).path)
+    return runs
+
+
+def run(
+    setup: Setup, task_id: str, taken: Iterable[bytes], clock: Clock, top: int | None
+) -> dict[str, Any]:
+    """Merge payloads, reduce, and return the receipt of the rows: all, or the `top` first."""
+    table = setup.job.table()
+    size = 0
+    with clock.on("shuffle"):
+        for payload in taken:
+            size += len(payload)
+            with job_errors("combining"):
+                table.merge(payload)
+    keys = len(table)
+    with TemporaryDirectory(prefix=f"{task_id}-", dir=setup.folder) as folder:
+        file = Path(folder) / "rows"
+        with clock.on("reduce"), job_errors("reducing"):
+            results.write_rows(file, _first(table.rows(), setup.job.order, top, Path(folder)))
+        with clock.on("send"), closing(Parts(setup.server, task_id, setup.patience)) as parts:
+            parts.send_file(file)
+    timing = {"bytes": size}
+    return {"parts": parts.digests, "runs": [], "pairs": 0, "keys": keys, "timing": timing}
+
+
+def _first(
+    rows: Iterator[Row], order: Callable[[Row], Any], top: int | None, folder: Path
+) -> Iterable[Row]:
+    if top is not None:
+        return heapq.nsmallest(top, rows, key=order)
+    return sorted_rows(rows, order, folder)
+
+
+def sorted_rows(rows: Iterator[Row], order: Callable[[Row], Any], folder: Path) -> Iterable[Row]:
+    """Return the rows in order; `folder` takes the files that many rows need."""
+    chunk = sorted(islice(rows, SORTED_ROWS), key=order)
+    if len(chunk) < SORTED_ROWS:
+        return chunk
+    files: list[Path] = []
+    while chunk:
+        files.append(folder / f"sorted-{len(files)}")
+        results.write_rows(files[-1], chunk)
+        chunk = sorted(islice(rows, SORTED_ROWS), key=order)
+    return heapq.merge(*map(results.read_rows, files), key=order)
