@@ -1,5 +1,6 @@
 """What is told about a run while it goes on, and after."""
 
+from collections import Counter
 from typing import Any
 
 from mapreduce import events
@@ -12,14 +13,18 @@ Json = dict[str, Any]
 
 
 class Report:
-    """Follows the core's events; `addresses` are where agents answer, by their ids."""
+    """Follows the core's events.
+
+    `addresses` are where agents answer, by their ids; `total` is what the inputs hold in bytes, as
+    far as they tell.
+    """
 
     def __init__(self, core: Core) -> None:
         self.core = core
         self.timeline = Timeline()
         self.addresses: dict[str, str] = {}
         self._names: dict[str, str] = {}
-        self._total = sum(extent.size or 0 for extent in core.extents)
+        self.total = sum(extent.size or 0 for extent in core.extents)
 
     def hosts(self, event: events.Event) -> None:
         """Learn the agents' names and addresses."""
@@ -62,12 +67,15 @@ class Report:
         done = [unit for unit in units if unit.kind == kind and unit.state is State.DONE]
         total = sum(unit.content.size for unit in units if unit.kind == kind)
         agents = [agent for agent in self.core.fleet.agents.values() if agent.live]
+        tasks: Counter[str] = Counter()
+        for agent in agents:
+            tasks[self._names.get(agent.id, agent.id)] += len(agent.live)
         return Status(
             phase=phase,
             done=sum(unit.content.size for unit in done),
-            total=total if kind == "reduce" else self._total,
+            total=total if kind == "reduce" else self.total,
             blocks=len(done),
-            tasks={self._names.get(agent.id, agent.id): len(agent.live) for agent in agents},
+            tasks=tasks,
             cores=sum(min(len(agent.live), agent.plan.workers) for agent in agents if agent.plan),
             retries=self.core.retries,
             speculative=self.core.speculation.launched,

@@ -38,6 +38,9 @@ SEARCH = 2.0
 CLOSE_TIMEOUT = 5.0
 """Seconds for a teardown that no master answers."""
 
+WARM_ABOVE = 16 << 20
+"""Bytes of input from which on it pays to have the job prepare here, too."""
+
 Json = dict[str, Any]
 
 
@@ -67,7 +70,8 @@ class Run:
         self.merger = Merger(spec.job, folder / "runs")
         self.report = Report(self.core)
         self.references = [
-            given.reference(server.input_url(number)) for number, given in enumerate(spec.inputs)
+            given.reference(server.input_url(number), server.storage_url)
+            for number, given in enumerate(spec.inputs)
         ]
         self.receipts: dict[str, Json] = {}
         self.run_list: list[Json] = []
@@ -96,6 +100,8 @@ class Run:
                 self._replay(saved)
                 self.driver = self._driver(saved.framework)
             self.report.timeline.began = self.now
+            if self.report.total > WARM_ABOVE:
+                threading.Thread(target=self._prepare, daemon=True).start()
             if not self.core.over:
                 self.driver.start()
                 self.last_connected = time.monotonic()
@@ -105,6 +111,11 @@ class Run:
             return self._result()
         finally:
             self._close()
+
+    def _prepare(self) -> None:
+        """Load what the job's table needs while the first blocks are mapped."""
+        with contextlib.suppress(Exception):  # comes again where the table is used
+            self.spec.job.prepare()
 
     @property
     def now(self) -> float:

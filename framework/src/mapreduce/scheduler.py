@@ -16,6 +16,7 @@ from mapreduce.progress import Progress
 from mapreduce.result import Result
 from mapreduce.running import Run
 from mapreduce.server import Content, Server
+from mapreduce.storage import Storage
 
 JOB_FILE = {".py": "job.py", ".pkl": "job.pkl"}
 """Under which names a job's file is fetched into the sandbox."""
@@ -26,9 +27,10 @@ class RunSpec:
     """What to run.
 
     `name` and `arguments` are what `job.load` takes, on the agents; `job` is what it gave here.
-    `job_file` is fetched by the agents, None for built-in jobs. `top` is how many rows
-    are wanted, None for all. `folder` is where the run keeps its journal and results, by default
-    one below the user's state folder; `resume` goes on with what an earlier run left there.
+    `job_file` is fetched by the agents, None for built-in jobs. `storage` holds the options of
+    the file systems that inputs are on. `top` is how many rows are wanted, None for all. `folder`
+    is where the run keeps its journal and results, by default one below the user's state folder;
+    `resume` goes on with what an earlier run left there.
     """
 
     name: str
@@ -37,6 +39,7 @@ class RunSpec:
     arguments: Mapping[str, str] = field(default_factory=dict)
     packages: Sequence[Path] = ()
     job_file: Path | None = None
+    storage: Storage = field(default_factory=Storage)
     top: int | None = None
     folder: Path | None = None
     resume: bool = False
@@ -51,10 +54,13 @@ class RunSpec:
         }
 
     def content(self) -> dict[str, Any]:
-        """Return what must not change until the run is resumed."""
-        inputs = [asdict(given) for given in self.inputs]
-        files = {name: results.file_digest(path) for name, path in self.shipped().items()}
-        return {"inputs": inputs, "files": files, "top": self.top}
+        """Return what must not change until the run is resumed, without what is secret in it."""
+        files = self.shipped().items()
+        return {
+            "inputs": [[one.name, results.digest(repr(one).encode())] for one in self.inputs],
+            "files": [[name, results.file_digest(path)] for name, path in files],
+            "top": self.top,
+        }
 
     def shipped(self) -> dict[str, Path]:
         """Return the files that agents fetch, by the names that they have there."""
@@ -91,9 +97,13 @@ def run(spec: RunSpec, place: Place, progress: Progress) -> Result:
     folder = journal.Folder(spec.folder or journal.run_folder(identity))
     try:
         saved = _saved(spec, folder, progress)
+    except BaseException:
+        folder.close()
+        raise
+    try:
         result = _run(spec, place, progress, folder.path, saved)
     except ClusterError as error:
-        if (folder.path / journal.NAME).exists():
+        if any((folder.path / "results").iterdir()):
             folder.close()
             raise ClusterError(f"{error} --resume goes on from what is done.") from error
         folder.remove()
@@ -117,26 +127,33 @@ def _saved(spec: RunSpec, folder: journal.Folder, progress: Progress) -> journal
         progress.say("There is nothing to resume: starting from the beginning.")
         folder.clear()
     elif saved.head["content"] != spec.content():
-        folder.close()
-        raise UsageError(
-            "What is to be resumed has changed since: its inputs, files or options are others. "
-            "Run it without --resume."
-        )
+        raise UsageError(f"{_changed(saved, spec)} Run it without --resume.")
     return saved
+
+
+def _changed(saved: journal.Saved, spec: RunSpec) -> str:
+    """Say what is not as it was when the run that is to be resumed began."""
+    before, now = saved.head["content"], spec.content()
+    for kind in ("inputs", "files"):
+        for old, new in zip(before[kind], now[kind], strict=False):
+            if old != new:
+                return f"{new[0]!r} has changed since the run began that is to be resumed."
+    return "The run that is to be resumed was begun with other inputs or options."
 
 
 def _run(
     spec: RunSpec, place: Place, progress: Progress, folder: Path, saved: journal.Saved | None
 ) -> Result:
     before = saved.head if saved is not None else {}
-    host = "" if place.advertise else leader.own_address(place.leader)
     for name in ("results", "runs"):
         (folder / name).mkdir(exist_ok=True)
+    host = "" if place.advertise else leader.own_address(place.leader)
     content = Content(
         inputs=list(spec.inputs),
         store=results.Store(folder / "results"),
         runs=folder / "runs",
         shipped=spec.shipped(),
+        storage=spec.storage.part([one.url for one in spec.inputs if one.url]).encode(),
     )
     server = Server(
         host,

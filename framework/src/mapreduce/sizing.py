@@ -38,7 +38,7 @@ SMALLEST_TASK_CPUS = 0.02
 BLOCK_SECONDS = 1.0
 """What a block should take: long enough to outweigh its task, short enough to lose."""
 
-FIRST_RATE = 16 << 20
+FIRST_RATE = 8 << 20
 """Bytes per second taken for a worker's rate until one is measured."""
 
 PARTITION_PAIRS = 250_000

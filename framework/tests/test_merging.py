@@ -1,0 +1,120 @@
+"""What the scheduler merges is exact, whether it fits into its table or not."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mapreduce import merging, results
+from mapreduce.errors import JobFailedError
+from mapreduce.job import Block, Job
+from mapreduce.merging import Merger, add_sizes
+from mapreduce.runs import Run
+from mapreduce.tables import BUCKETS
+
+
+class Letters(Job[str, int]):
+    def map(self, block):
+        return Counter(block.decode())
+
+    def combine(self, left, right):
+        return left + right
+
+    def order(self, row):
+        return -row[1], row[0]
+
+
+class Bad(Letters):
+    def combine(self, left, right):
+        raise ValueError("no")
+
+
+def payloads(folder, texts):
+    for number, text in enumerate(texts):
+        table = Letters().table()
+        table.map(Block(text.encode()))
+        path = folder / f"part-{number}"
+        path.write_bytes(table.dump()[0])
+        yield path
+
+
+def rows(merger, path, top=None):
+    keys = merger.reduce(path, top)
+    return keys, list(results.read_rows(path))
+
+
+TEXTS = st.lists(st.text("abcdefgh", min_size=1, max_size=20), max_size=8)
+
+
+@given(TEXTS)
+def test_the_rows_are_those_of_all_payloads_in_order(tmp_path_factory, texts):
+    """Each payload counts once."""
+    folder = tmp_path_factory.mktemp("merger")
+    merger = Merger(Letters(), folder)
+    merger.add(payloads(folder, texts))
+    merger.drain()
+    expected = Counter("".join(texts))
+    ordered = sorted(expected.items(), key=lambda row: (-row[1], row[0]))
+    assert rows(merger, folder / "rows") == (len(expected), ordered)
+    assert merger.runs == []
+
+
+def test_the_first_rows_are_enough_where_no_more_are_wanted(tmp_path):
+    """The keys are counted all the same."""
+    merger = Merger(Letters(), tmp_path)
+    merger.add(payloads(tmp_path, ["abc", "bc", "c"]))
+    merger.drain()
+    assert rows(merger, tmp_path / "rows", top=2) == (3, [("c", 3), ("b", 2)])
+
+
+@settings(max_examples=15)  # each looks at every bucket
+@given(TEXTS)
+def test_a_table_at_its_limit_is_dumped_as_a_run(tmp_path_factory, texts):
+    """So memory stays bounded; runs and table together hold everything once."""
+    folder = tmp_path_factory.mktemp("merger")
+    merger = Merger(Letters(), folder)
+    merger.add(payloads(folder, texts))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(merging, "LIMIT_KEYS", 3)
+        dumped = 0
+        while merger.busy:
+            dumped += merger.step()
+    assert len(merger.runs) == dumped
+    merger.dump()
+    table = Letters().table()
+    sizes = [0] * BUCKETS
+    for path in merger.runs:
+        for bucket in range(BUCKETS):
+            for payload in Run(path).payloads(bucket, bucket + 1):
+                sizes[bucket] += len(payload)
+                table.merge(payload)
+    assert merger.sizes == sizes
+    assert dict(table.rows()) == Counter("".join(texts))
+    assert merger.pairs >= len(table)
+
+
+def test_runs_of_another_process_have_other_names(tmp_path):
+    """Tasks of a run that was killed must not read what a resumed one wrote."""
+    names = set()
+    for _ in range(2):
+        merger = Merger(Letters(), tmp_path)
+        merger.add(payloads(tmp_path, ["a"]))
+        merger.drain()
+        merger.dump()
+        names.add(merger.runs[0].name)
+    assert len(names) == 2
+
+
+def test_a_job_that_fails_while_combining_is_the_jobs_fault(tmp_path):
+    """The message says what the job raised."""
+    merger = Merger(Bad(), tmp_path)
+    merger.add(payloads(tmp_path, ["a", "a"]))
+    with pytest.raises(JobFailedError, match="combining: ValueError: no"):
+        merger.drain()
+
+
+def test_sizes_add_up_by_bucket():
+    """Those of the scheduler's runs and of the executors'."""
+    assert add_sizes([1, 2], [[3, 4], [5, 6]]) == (9, 12)
+    assert add_sizes([1, 2], []) == (1, 2)
