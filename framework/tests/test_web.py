@@ -2,8 +2,10 @@
 
 import gzip
 import http.server
+import itertools
 import re
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -285,6 +287,15 @@ def test_a_password_in_a_url_is_refused_without_showing_it():
 def test_what_breaks_off_is_read_on(site):
     """From where it broke off."""
     assert all_of(found(site, "breaks")) == DATA
+
+
+def test_patience_begins_anew_with_each_byte(site, monkeypatch):
+    """A server that breaks off often, but goes on, may take its time."""
+    given = found(site, "breaks")
+    clock = SimpleNamespace(monotonic=itertools.count().__next__, sleep=lambda seconds: None)
+    monkeypatch.setattr(web, "time", clock)  # on which a second passes with each look
+    monkeypatch.setattr(web, "URL_PATIENCE", 4)
+    assert all_of(given) == DATA
 
 
 def test_a_server_that_refuses_for_a_while_is_asked_again(site):

@@ -20,6 +20,9 @@ from mapreduce.storage import Storage
 AT_ONCE = 16
 """URLs that are asked for at once: most of the time is spent waiting."""
 
+LOCAL = ("file://", "local://")
+"""How URLs of this machine's files begin: they are served to agents that don't see them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
@@ -76,7 +79,7 @@ def find(names: Iterable[str], options: Storage | None = None) -> list[Input]:
 
 
 def _is_url(name: str) -> bool:
-    return "://" in name and not name.startswith("file://")
+    return "://" in name and not name.startswith(LOCAL)
 
 
 # Files
@@ -90,7 +93,7 @@ def _files(name: str) -> Iterator[Input]:
         )
     if not name:
         raise UsageError("The input '' is nothing: a variable without a value?")
-    path = urllib.parse.unquote(name.removeprefix("file://")) if "://" in name else name
+    path = urllib.parse.unquote(name.partition("://")[2]) if name.startswith(LOCAL) else name
     for file in globs.files(path):
         yield _file(file)
 
@@ -114,7 +117,7 @@ def _file(path: Path) -> Input:
     return Input(
         name=shown(path),
         size=found.st_size,
-        path=str(path.resolve()),
+        path=str(path.absolute()),  # as it is: behind a link, '..' is another folder
         modified=found.st_mtime_ns,
         compression=_compression(shown(path), head),
     )

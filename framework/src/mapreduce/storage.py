@@ -307,6 +307,6 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 def said(error: Exception, storage: Storage) -> str:
     """Return an error of a back-end's as text, without secrets."""
     if isinstance(error, FileNotFoundError):
-        return "there is no such file"
+        return f"there is no such file, as {socket.gethostname()} sees it"
     text = str(error).strip().rstrip(".")
     return storage.hide(f"{type(error).__name__}: {text}" if text else type(error).__name__)
