@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mapreduce import job, splits
 from mapreduce.errors import SourceError
 from mapreduce.jobs.wordcount import WordCount
-from mapreduce.splits import Block, Range, block_size, cut, records
+from mapreduce.splits import records
 
 SPACES = [chr(code) for code in range(0x3001) if chr(code).isspace()]
 """Every character that str.split() splits on: there is none above U+3000."""
@@ -197,42 +197,3 @@ def test_chunks_reach_a_little_behind_the_end_of_what_is_wanted(start, stop, siz
         assert end == stop + splits.LOOKAHEAD
     else:
         assert end - start in (size, splits.PIECE)
-
-
-@given(
-    sizes=st.lists(st.one_of(st.none(), st.integers(0, 5000)), max_size=20),
-    size=st.integers(1, 2000),
-)
-def test_blocks_cover_every_byte_once(sizes, size):
-    """Blocks are numbered in order, none exceeds the size, and none is empty."""
-    blocks = cut(sizes, size)
-    assert [block.number for block in blocks] == list(range(len(blocks)))
-    assert all(block.ranges and block.size <= size for block in blocks)
-    ranges = [part for block in blocks for part in block.ranges]
-    for source, length in enumerate(sizes):
-        own = [(part.start, part.end) for part in ranges if part.source == source]
-        if length is None:
-            assert own == [(0, None)]
-        else:
-            assert [start for start, _ in own] == [0, *(end for _, end in own)][: len(own)]
-            assert (own[-1][1] if own else 0) == length
-
-
-def test_small_inputs_share_blocks_up_to_a_limit(monkeypatch):
-    """Ten thousand tiny files must not become ten thousand tasks, nor one endless task."""
-    monkeypatch.setattr(splits, "MOST_RANGES", 3)
-    assert cut([1, 1, 0, 1, 1], 1000) == [
-        Block(0, (Range(0, 0, 1), Range(1, 0, 1), Range(3, 0, 1))),
-        Block(1, (Range(4, 0, 1),)),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("total", "slots", "count"),
-    [(1, 2, 1), (2_000_000, 2, 2), (4_400_000, 2, 5), (100_000_000, 2, 8), (4 << 30, 2, 128)],
-)
-def test_the_number_of_blocks_follows_from_size_and_slots(total, slots, count):
-    """Small inputs give few blocks, large ones many of bounded size, all about equal."""
-    size = block_size(total, slots)
-    assert len(cut([total], size)) == count
-    assert size <= splits.LARGEST_BLOCK

@@ -1,11 +1,10 @@
-"""Cutting inputs into blocks by byte range, and reading a range's records back.
+"""Reading the records of a range of bytes, which `mapreduce.cutter` cuts off an input.
 
 A range owns the records that begin in it. Where a record begins follows from the bytes alone, so
 that ranges can be cut anywhere without reading, and each record is read exactly once.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Protocol
 
 from mapreduce.errors import SourceError
@@ -21,81 +20,6 @@ LONGEST_RECORD = 64 << 20
 
 NEARBY = 1 << 12
 """Bytes that are searched for a record's end before the rest is: most ends are near."""
-
-SMALLEST_BLOCK = 1 << 20
-LARGEST_BLOCK = 32 << 20
-"""Below, starting a task costs more than its work; above, losing one costs too much."""
-
-BLOCKS_PER_SLOT = 4
-"""Blocks for each task that can run at once, so that slower agents hold nobody up for long."""
-
-MOST_RANGES = 256
-"""Ranges in a block: they travel in task data, which is no place for long lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Bytes of one input: `source` is its number; `end` is None for an input of unknown size."""
-
-    source: int
-    start: int
-    end: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """What one task maps: the unit of retry and of counting once."""
-
-    number: int
-    ranges: tuple[Range, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes, as far as known."""
-        return sum(part.end - part.start for part in self.ranges if part.end is not None)
-
-
-def block_size(total: int, slots: int) -> int:
-    """Return the size of blocks for `total` bytes where `slots` tasks run at once."""
-    wanted = -(-total // max(1, slots * BLOCKS_PER_SLOT))
-    size = min(max(wanted, SMALLEST_BLOCK), LARGEST_BLOCK)
-    # Equal shares rather than full blocks and a small rest.
-    count = max(1, -(-total // size))
-    return max(1, -(-total // count))
-
-
-def cut(sizes: Sequence[int | None], size: int) -> list[Block]:
-    """Cut inputs of these sizes into blocks of about `size` bytes.
-
-    Small inputs share a block; empty ones need none; one of unknown size is a block of its own.
-    """
-    blocks: list[Block] = []
-    pending: list[Range] = []
-    room = size
-
-    def close() -> None:
-        nonlocal room
-        if pending:
-            blocks.append(Block(len(blocks), tuple(pending)))
-            pending.clear()
-        room = size
-
-    for source, length in enumerate(sizes):
-        if length is None:
-            close()
-            pending.append(Range(source, 0, None))
-            close()
-            continue
-        start = 0
-        while start < length:
-            end = min(length, start + room)
-            pending.append(Range(source, start, end))
-            room -= end - start
-            start = end
-            if room == 0 or len(pending) == MOST_RANGES:
-                close()
-    close()
-    return blocks
 
 
 class Source(Protocol):
