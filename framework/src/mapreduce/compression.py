@@ -65,8 +65,7 @@ class _Gzip:
 
     def decompress(self, data: memoryview, max_length: int) -> bytes:
         out = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
-        # A full buffer may leave output inside the decompressor.
-        self.needs_input = not self._inner.unconsumed_tail and len(out) < max_length
+        self.needs_input = not self._inner.unconsumed_tail
         return out
 
 
