@@ -151,6 +151,13 @@ class Job(Generic[K, V]):
         """
         return row[0]
 
+    def prepare(self) -> None:
+        """Load what all workers of an agent share: called once there, ahead of all mapping.
+
+        For what takes long or much memory, such as a dictionary: workers are copies of the process
+        that prepared, and share its memory.
+        """
+
     def table(self) -> "Table":
         """Return an empty table of pairs; override where a bulk form is faster than a dict."""
         from mapreduce.tables import DictTable  # which imports this module

@@ -1,45 +1,58 @@
-"""Count words, exactly as `collections.Counter(text.split())` does.
+"""Count words, exactly as `collections.Counter(text.split())` does, or as people see them."""
 
-Works on bytes, which is faster than on text and equals it: white space beyond ASCII begins with a
-byte that never continues another character, so that its encoded form is white space wherever it
-stands, also amid invalid UTF-8; and surrogateescape maps words to bytes one to one.
-"""
-
-import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from mapreduce.job import Job
-
-ASCII_SPACE = b" \t\n\r\v\f"
-"""What both `bytes.split` and `str.split` split on."""
-
-# str.split() also splits on the information separators, bytes.split() does not.
-_SEPARATORS_TO_SPACE = bytes.maketrans(b"\x1c\x1d\x1e\x1f", b"    ")
-
-# The encoded forms of U+0085 U+00A0 U+1680 U+2000-200A U+2028 U+2029 U+202F U+205F U+3000.
-_WIDE_SPACE = re.compile(
-    rb"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2(?:\x80[\x80-\x8a\xa8\xa9\xaf]|\x81\x9f)|\xe3\x80\x80"
-)
+from mapreduce import words as texts
+from mapreduce.counts import CountTable, prepare
+from mapreduce.job import Block, Job, Row
+from mapreduce.tables import Table
 
 
+@dataclass
 class WordCount(Job[bytes, int]):
-    """Words and how often each occurs; the most frequent first, ties by word."""
+    """Words and how often each occurs; the most frequent first, ties by word.
 
-    record_ends = ASCII_SPACE
+    words=space    Words are what white space separates, exactly as Python's str.split() does it.
+    words=unicode  Words are runs of letters, digits and marks of any script, also with apostrophes
+                   inside; upper and lower case are one (mapreduce/words.py has the rule).
+    """
 
-    def map(self, block: bytes) -> Mapping[bytes, int]:
+    words: Literal["space", "unicode"] = "space"
+
+    record_ends = texts.ASCII_SPACE
+
+    def map(self, block: Block) -> Mapping[bytes, int]:
         """Count the block's words."""
-        block = block.translate(_SEPARATORS_TO_SPACE)
-        if not block.isascii():
-            block = _WIDE_SPACE.sub(b" ", block)
-        return Counter(block.split())
+        if self.words == "space":
+            return Counter(texts.split(block))
+        return texts.unicode_counts(block)
 
     def combine(self, left: int, right: int) -> int:
         """Add two counts."""
         return left + right
 
-    def order(self, row: tuple[str, Any]) -> Any:
+    def order(self, row: Row) -> Any:
         """Sort by count, highest first, then by word."""
         return -row[1], row[0]
+
+    def prepare(self) -> None:
+        """Load the compiled code that counts, or build the pattern of words."""
+        prepare()
+        if self.words == "unicode":
+            texts.unicode_pattern()
+
+    def table(self) -> Table:
+        """Count in compiled code; a class derived from this one may map in its own way."""
+        if not _inherited(self):
+            return super().table()
+        if self.words == "unicode":
+            return CountTable(self, spelled=texts.spelled)
+        return CountTable(self, words=True)
+
+
+def _inherited(job: WordCount) -> bool:
+    """Whether what a CountTable does by itself is what the job would do."""
+    return type(job).map is WordCount.map and type(job).combine is WordCount.combine

@@ -1,0 +1,78 @@
+"""How the kernel's functions are compiled, and where the compiled code is kept.
+
+It is kept beside the module, or in NUMBA_CACHE_DIR. numba itself uses a folder only if it can write
+there; what an administrator compiled at installation is for everybody to read. Where nothing
+usable is found and nothing can be written, functions are compiled in memory.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    FunctionCache,
+    InTreeCacheLocator,
+    UserProvidedCacheLocator,
+)
+from numba.extending import intrinsic
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _BesideTheModule(InTreeCacheLocator):
+    """The module's __pycache__, also where it can only be read."""
+
+    def ensure_cache_path(self) -> None:
+        pass
+
+
+class _Files(CompileResultCacheImpl):
+    _locator_classes = [UserProvidedCacheLocator, _BesideTheModule]
+
+
+class _Cache(FunctionCache):
+    _impl_class = _Files
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """Return compiled code that was kept, or None."""
+        try:
+            return super().load_overload(signature, target)  # type: ignore[no-untyped-call]
+        except OSError:
+            return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        """Keep compiled code, or do without."""
+        try:
+            super().save_overload(signature, data)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            print(  # noqa: T201 the executor's standard error is its log
+                f"mapreduce: compiled {self._py_func.__name__} in memory, as {self.cache_path} "
+                f"cannot be written ({error.strerror}). Where somebody who can write there runs "
+                "`python -c 'import mapreduce.counting'` once, this is saved",
+                file=sys.stderr,
+            )
+
+
+def compiled(signature: Any) -> Callable[[F], F]:
+    """Decorate a function that Python calls: compiled for one signature, or loaded, at once."""
+
+    def compile_it(function: F) -> Any:
+        dispatcher: Any = njit(nogil=True)(function)
+        dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()  # arguments of other types are converted, or refused
+        return dispatcher
+
+    return compile_it
+
+
+def inner(function: F) -> F:
+    """Decorate a function that only compiled functions call."""
+    return njit(function)  # type: ignore[no-any-return]
+
+
+def primitive(function: F) -> Callable[..., Any]:
+    """Decorate a function that describes machine code; it is called without its first argument."""
+    return intrinsic(function)
