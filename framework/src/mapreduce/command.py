@@ -279,7 +279,7 @@ def _log(*, verbose: bool) -> None:
 
 
 def _say(text: str, file: TextIO | None = None) -> None:
-    print(text, file=file)  # noqa: T201 a command's own words
+    print(text, file=file)
 
 
 def _age() -> float:
