@@ -17,6 +17,7 @@ from mapreduce import compression
 from mapreduce.compression import Decompressed, detect
 from mapreduce.errors import SourceError, UsageError
 from mapreduce.inputs import find
+from mapreduce.sources import open_source
 from mapreduce.splits import PIECE, records
 
 
@@ -174,10 +175,15 @@ def test_records_of_a_compressed_input_have_offsets_in_what_it_expands_to():
 
 
 def test_zstd_without_its_package_is_refused_with_what_to_install(tmp_path, monkeypatch):
-    """Before anything is started."""
+    """On the client before anything is started, else by the agent that lacks it."""
     for name in ("compression.zstd", "backports.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
     path = tmp_path / "x.zst"
     path.write_bytes(b"\x28\xb5\x2f\xfd\x00\x00\x00\x00")
-    with pytest.raises(UsageError, match=r"x\.zst.*pip install 'mesos-mapreduce\[zstd\]'"):
+    message = r"'.*x\.zst' needs a package.* on .*pip install 'mesos-mapreduce\[zstd\]'"
+    with pytest.raises(UsageError, match=message):
         find([str(path)])
+    given = {"name": str(path), "path": str(path), "compression": "zstd", "size": 8}
+    given |= {"modified": path.stat().st_mtime_ns}
+    with pytest.raises(SourceError, match=message):
+        open_source(given)

@@ -6,6 +6,7 @@ Such an input cannot be split: where a record begins shows only when all before 
 import bz2
 import importlib
 import re
+import socket
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -69,22 +70,22 @@ class _Gzip:
         return out
 
 
-def _zstd() -> Any:
-    for name in ("compression.zstd", "backports.zstd"):  # Python's own from 3.14 on
+def _zstd(name: str) -> Any:
+    for module in ("compression.zstd", "backports.zstd"):  # Python's own from 3.14 on
         try:
-            return importlib.import_module(name)
+            return importlib.import_module(module)
         except ImportError:
             continue
     raise SourceError(
-        "zstd needs a package that is not installed on this machine: "
+        f"The input {name!r} needs a package that is not installed on {socket.gethostname()}: "
         "pip install 'mesos-mapreduce[zstd]'"
     )
 
 
-def check(kind: str | None) -> None:
-    """Make sure that inputs of a kind can be read here; raises SourceError with what to do."""
+def check(kind: str | None, name: str) -> None:
+    """Make sure that an input can be decompressed here; raises SourceError with what to do."""
     if kind == "zstd":
-        _zstd()
+        _zstd(name)
 
 
 class Decompressed:
@@ -97,7 +98,7 @@ class Decompressed:
         self._member: Callable[[], _Member]
         self._damage: type[Exception]
         if kind == "zstd":
-            zstd = _zstd()
+            zstd = _zstd(self.name)
             self._member, self._damage = zstd.ZstdDecompressor, zstd.ZstdError
         elif kind == "bzip2":
             self._member, self._damage = bz2.BZ2Decompressor, OSError

@@ -142,9 +142,9 @@ def shown(path: Path) -> str:
 def _compression(name: str, head: bytes) -> str | None:
     kind = compression.detect(head)
     try:
-        compression.check(kind)
+        compression.check(kind, name)
     except SourceError as error:
-        raise UsageError(f"The input {name!r}: {error}.") from error
+        raise UsageError(str(error)) from error
     return kind
 
 
