@@ -50,6 +50,18 @@ class Slow(MemoryFileSystem):
         return super().info(path, **options)
 
 
+class Kept(MemoryFileSystem):
+    """A file system that is kept, as most are."""
+
+    protocol = "kept"
+    cachable = True
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(path.removeprefix("kept://"))
+
+
+fsspec.register_implementation("kept", Kept, clobber=True)
 fsspec.register_implementation("vault", Vault, clobber=True)
 fsspec.register_implementation("slow", Slow, clobber=True)
 
@@ -107,6 +119,18 @@ def test_large_files_are_read_by_range(memory, monkeypatch):
     opened = open_source(find(["memory://x/big"])[0].reference("unused"))
     assert b"".join(opened.chunks(0, None)) == data
     assert b"".join(opened.chunks(777, 1500)) == data[777:]
+
+
+def test_file_systems_are_kept_from_one_input_to_the_next(memory, monkeypatch):
+    """A new one would connect anew, and fsspec keeps all for ever."""
+    made = []
+    init = Kept.__init__
+    monkeypatch.setattr(Kept, "__init__", lambda self, **options: made.append(init(self)))
+    given = find(["memory://x/a.txt"])[0].reference("unused")
+    given["url"] = "kept://x/a.txt"
+    for _ in range(3):
+        assert b"".join(open_source(given).chunks(0, None)) == b"one"
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize("url", ["memory://x/none", "memory://x/none/*", "nosuch://x"])
