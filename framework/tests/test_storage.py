@@ -149,9 +149,9 @@ def test_a_missing_package_is_said_with_the_command_that_installs_it(monkeypatch
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
     with pytest.raises(UsageError, match=r"'s3://b/x'.*pip install 'mesos-mapreduce\[s3\]'"):
         find(["s3://b/x"])
-    monkeypatch.setitem(sys.modules, "adlfs", None)
-    with pytest.raises(UsageError, match="pip install adlfs"):
-        find(["abfs://b/x"])
+    monkeypatch.setitem(sys.modules, "boxfs", None)
+    with pytest.raises(UsageError, match="pip install boxfs"):
+        find(["box://b/x"])
 
 
 def test_what_never_answers_is_an_error(memory, monkeypatch):

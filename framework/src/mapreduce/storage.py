@@ -32,7 +32,12 @@ TIMEOUT = 60.0
 SPAN = 8 << 20
 """Bytes asked for at once: object stores take long to begin, and are fast then."""
 
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "hdfs": "hdfs", "az": "azure"}
+EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), "azure"),
+    "hdfs": "hdfs",
+}
 """Extras of this package's, by the protocols that need them."""
 
 SHORTEST_SECRET = 4
