@@ -199,7 +199,8 @@ def _prepare(
     temporary: contextlib.ExitStack,
 ) -> Prepared:
     name, loaded, job_file = _job(job, options, temporary)
-    found = _inputs(inputs, storage.load(options.storage), shown)
+    known = storage.load(options.storage)
+    found = _inputs(inputs, known, shown)
     address = _address(options)
     scheduler = import_scheduler()
     leading = leader.find(address, options.wait, shown.say)
@@ -215,6 +216,7 @@ def _prepare(
         name=name,
         job=loaded,
         inputs=found,
+        storage=known,
         arguments=_texts(options.arguments) if isinstance(job, str) else {},
         packages=options.packages,
         job_file=job_file,
