@@ -369,7 +369,9 @@ def test_the_job_fails_soon_where_no_agent_can_send_results():
     (launch,) = launches(run.offers(offer(1)))
     for task in launch.tasks:
         actions = run(failed(task.id, block_fault=False))
-    assert "all agents fail, the last time with TASK_FAILED: ValueError: x" in actions[-1].message
+    message = actions[-1].message
+    assert message.startswith("all agents fail, the last time on block ")
+    assert message.endswith(" of 'input 0') with TASK_FAILED: ValueError: x")
 
 
 def test_a_new_executor_follows_one_that_ended():

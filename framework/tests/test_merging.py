@@ -94,6 +94,16 @@ def test_a_table_at_its_limit_is_dumped_as_a_run(tmp_path_factory, texts):
     assert merger.pairs >= len(table)
 
 
+def test_what_was_dumped_is_reduced_here_where_no_task_does(tmp_path):
+    """A resumed run merges in its own way, and may pass the limit where the first did not."""
+    merger = Merger(Letters(), tmp_path)
+    for text in ("ab", "bc"):
+        merger.add(payloads(tmp_path, [text]))
+        merger.drain()
+        merger.dump()
+    assert rows(merger, tmp_path / "rows") == (3, [("b", 2), ("a", 1), ("c", 1)])
+
+
 def test_runs_of_another_process_have_other_names(tmp_path):
     """Tasks of a run that was killed must not read what a resumed one wrote."""
     names = set()

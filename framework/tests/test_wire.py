@@ -19,6 +19,7 @@ SETUP = wire.Setup(
     packages=["more.zip"],
     server="http://10.0.0.1:99/token",
     token="theirs",
+    bytes=1000,
 )
 REFERENCES = [{"name": f"input {number}"} for number in range(5)]
 
@@ -119,6 +120,7 @@ def test_an_executor_is_described_as_mesos_wants_it():
         "packages": ["more.zip"],
         "server": SETUP.server,
         "token": "theirs",
+        "bytes": 1000,
         "workers": 2,
         "worker_mem": 112,
         "patience": wire.FAILOVER_TIMEOUT,

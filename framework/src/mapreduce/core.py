@@ -81,6 +81,7 @@ class Core:
         self.trouble = ""
         self.culprit: Executor | None = None
         self.startup = False
+        self.victim = ""
 
     def idle_for(self, now: float) -> float:
         """Return the seconds for which work waited and nothing ran while connected."""
@@ -316,6 +317,7 @@ class Core:
         self._give_up(update.task_id, attempt)
         self.retries += 1
         self.trouble, self.culprit = _describe(update), attempt.executor
+        self.victim = attempt.unit.content.describe(self.extents)
         actions = self._blame(update, attempt)
         self._put_back(attempt.unit, self.trouble)
         return [*actions, *self._bounds([attempt.unit])]
@@ -393,7 +395,7 @@ class Core:
     def _hopeless(self) -> Action:
         what = "the executors end before they take up work" if self.startup else "all agents fail"
         return events.Fail(
-            message=f"{what}, the last time with {self.trouble}",
+            message=f"{what}, the last time on {self.victim} with {self.trouble}",
             executor=self.culprit,
             startup=self.startup,
         )
@@ -457,4 +459,4 @@ def _describe(update: events.Update) -> str:
     reason = f" ({update.reason})" if update.reason else ""
     if update.state == "TASK_FINISHED":
         return "TASK_FINISHED, but a result that did not arrive intact"
-    return f"{update.state}{reason}: {update.message or 'no message'}"
+    return f"{update.state}{reason}: {update.message.rstrip('.') or 'no message'}"

@@ -13,6 +13,7 @@ from typing import Any
 from mapreduce import results, runs
 from mapreduce.job import Job, failures
 from mapreduce.reducing import sorted_rows
+from mapreduce.runs import Run
 from mapreduce.tables import BUCKETS
 
 LIMIT_KEYS = 300_000
@@ -69,7 +70,10 @@ class Merger:
         self.runs.append(path)
 
     def reduce(self, path: Path, top: int | None) -> int:
-        """Write the table's rows in the job's order, the first `top` only; return its keys."""
+        """Write all rows in the job's order, or the first `top` only; return the number of keys."""
+        for run in self.runs:  # if any, a little more than the limit
+            for payload in Run(run).payloads(0, BUCKETS):
+                self._table.merge(payload)
         keys = len(self._table)
         with failures("reducing"):
             rows, order = self._table.rows(), self._job.order

@@ -217,6 +217,8 @@ class Run:
             run.unlink()  # what it held is merged anew, in another order
         for task_id, receipt in list(self.receipts.items()):
             if not self.store.intact(task_id, receipt["parts"]):
+                if self.core.over:
+                    raise ClusterError("Results of the finished run are gone; begin it anew.")
                 self._feed(events.ResultLost(task_id=task_id), sync=True)
             elif isinstance(self.core.attempts[task_id].unit.content, Block):
                 self.merger.add(self.store.paths(task_id, receipt["parts"]))

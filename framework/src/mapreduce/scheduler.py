@@ -181,6 +181,7 @@ def _run(
 
 
 def _setup(spec: RunSpec, place: Place, server: Server) -> wire.Setup:
+    sizes = [one.size for one in spec.inputs]
     return wire.Setup(
         command=place.tasks.executor,
         job=spec.name,
@@ -189,4 +190,5 @@ def _setup(spec: RunSpec, place: Place, server: Server) -> wire.Setup:
         packages=[package.name for package in spec.packages],
         server=server.url,
         token=secrets.token_urlsafe(16),
+        bytes=None if None in sizes else sum(size or 0 for size in sizes),
     )

@@ -26,7 +26,8 @@ class Setup:
 
     `command` starts them; `job` and `arguments` are what they load; `shipped` are the files that
     are fetched into their sandboxes, by name with their URLs, `packages` those among them that go
-    into the module path; `server` is the scheduler's, `token` that of their own servers.
+    into the module path; `server` is the scheduler's, `token` that of their own servers; `bytes`
+    is what the inputs hold, None where they do not tell.
     """
 
     command: str
@@ -36,6 +37,7 @@ class Setup:
     packages: Sequence[str]
     server: str
     token: str
+    bytes: int | None
 
 
 def framework_info(
@@ -186,6 +188,7 @@ def executor_info(executor: events.Executor, setup: Setup, framework_id: str) ->
         "packages": list(setup.packages),
         "server": setup.server,
         "token": setup.token,
+        "bytes": setup.bytes,
         "workers": executor.workers,
         "worker_mem": executor.worker_mem,
         "patience": FAILOVER_TIMEOUT,

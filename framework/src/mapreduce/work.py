@@ -105,9 +105,9 @@ class Work:
         """Begin to reduce; the partitions are chosen once, as some may be done already."""
         assert self.mapped
         self.collected = True
-        if not self.partitioned:
+        if sizes and not self.partitioned:
             self.partitioned = True
-            for found in sizing.partitions(sizes, pairs, workers) if sizes else ():
+            for found in sizing.partitions(sizes, pairs, workers):
                 self._add(Unit(found))
 
     def count(self, kind: str, state: State) -> int:
