@@ -153,6 +153,11 @@ class CountTable:
                 yield from rows_of(self._job.reduce(key, count))
 
 
+def maps_as(job: "Job[Any, Any]", kind: "type[Job[Any, Any]]") -> bool:
+    """Whether the job maps and combines as that class does, whatever is derived from it."""
+    return type(job).map is kind.map and type(job).combine is kind.combine
+
+
 def _items(kernel: "Kernel") -> Iterator[tuple[bytes, int]]:
     places, _ = kernel.places()
     for start in range(0, len(places), SLICE):
@@ -166,8 +171,10 @@ def _items(kernel: "Kernel") -> Iterator[tuple[bytes, int]]:
 class _Kernels:
     """How kernels are made, once they can be."""
 
-    made: "type[Kernel] | None" = None
-    loading: threading.Thread | None = None
+    def __init__(self) -> None:
+        self.made: type[Kernel] | None = None
+        self.loading: threading.Thread | None = None
+        self.lock = threading.Lock()
 
 
 kernels = _Kernels()
@@ -175,9 +182,10 @@ kernels = _Kernels()
 
 def prepare(*, wait: bool = True) -> None:
     """Load the compiled code, which takes some tenths of a second, or begin to."""
-    if kernels.loading is None:
-        kernels.loading = threading.Thread(target=_load, daemon=True)
-        kernels.loading.start()
+    with kernels.lock:
+        if kernels.loading is None:
+            kernels.loading = threading.Thread(target=_load, daemon=True)
+            kernels.loading.start()
     if wait:
         kernels.loading.join()
 

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 V = TypeVar("V")
 
-BUILTIN = {"wordcount": "mapreduce.jobs.wordcount:WordCount"}
+BUILTIN = {
+    "distinct": "mapreduce.jobs.distinct:Distinct",
+    "grep": "mapreduce.jobs.grep:Grep",
+    "inverted-index": "mapreduce.jobs.invertedindex:InvertedIndex",
+    "stats": "mapreduce.jobs.stats:Stats",
+    "wordcount": "mapreduce.jobs.wordcount:WordCount",
+}
 """The jobs that come with this package: where their classes are."""
 
 PICKLED = ".pkl"
@@ -138,11 +144,6 @@ class Job(Generic[K, V]):
         holds as value is what JSON can express. By default: the key's text, and the value.
         """
         return text(key), value
-
-    def merge(self, into: dict[K, V], more: Mapping[K, V]) -> None:
-        """Combine the pairs of `more` into `into`."""
-        for key, value in more.items():
-            into[key] = self.combine(into[key], value) if key in into else value
 
     def order(self, row: Row) -> Any:
         """Return what rows are sorted by, the lowest first; by default the key's text.

@@ -47,10 +47,22 @@ def split(text: bytes) -> list[bytes]:
     return spaced(text).split()
 
 
+def space_counts(text: bytes) -> Counter[bytes]:
+    """Return these words, and how often each occurs."""
+    return Counter(split(text))
+
+
 def split_at(text: bytes) -> Iterator[tuple[bytes, int]]:
     """Yield the same words, each with the offset where it begins."""
     for found in _NO_SPACE.finditer(spaced(text)):
         yield found[0], found.start()
+
+
+def without_end(line: bytes) -> bytes:
+    """Return a line without the LF or CRLF that ends it."""
+    if line.endswith(b"\r\n"):
+        return line[:-2]
+    return line[:-1] if line.endswith(b"\n") else line
 
 
 @functools.lru_cache(1 << 16)

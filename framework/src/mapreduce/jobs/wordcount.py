@@ -1,12 +1,11 @@
 """Count words, exactly as `collections.Counter(text.split())` does, or as people see them."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mapreduce import words as texts
-from mapreduce.counts import CountTable, prepare
+from mapreduce.counts import CountTable, maps_as, prepare
 from mapreduce.job import Block, Job, Row
 from mapreduce.tables import Table
 
@@ -27,7 +26,7 @@ class WordCount(Job[bytes, int]):
     def map(self, block: Block) -> Mapping[bytes, int]:
         """Count the block's words."""
         if self.words == "space":
-            return Counter(texts.split(block))
+            return texts.space_counts(block)
         return texts.unicode_counts(block)
 
     def combine(self, left: int, right: int) -> int:
@@ -46,13 +45,8 @@ class WordCount(Job[bytes, int]):
 
     def table(self) -> Table:
         """Count in compiled code; a class derived from this one may map in its own way."""
-        if not _inherited(self):
+        if not maps_as(self, WordCount):
             return super().table()
         if self.words == "unicode":
             return CountTable(self, spelled=texts.spelled)
         return CountTable(self, words=True)
-
-
-def _inherited(job: WordCount) -> bool:
-    """Whether what a CountTable does by itself is what the job would do."""
-    return type(job).map is WordCount.map and type(job).combine is WordCount.combine
