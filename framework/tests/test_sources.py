@@ -1,10 +1,13 @@
 """Inputs are read where they are; what goes wrong there is said with the input's name."""
 
 import gzip
+import itertools
 import os
 import threading
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mapreduce import splits, transfer
 from mapreduce.inputs import find
@@ -67,10 +70,30 @@ def test_a_source_holds_no_file_open(book):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cuts=st.lists(
+        st.integers(1, len(DATA) - 1)
+        | st.integers(-20, 20).map(lambda off: splits.PIECE + off)
+        | st.integers(-20, 20).map(lambda off: splits.PIECE + splits.LOOKAHEAD + off),
+        max_size=6,
+    ),
+    served=st.booleans(),
+)
+def test_records_come_back_however_a_file_is_cut(scheduler, book, cuts, served):
+    """Also where a cut falls close to the end of a chunk."""
+    source = open_source(scheduler.reference() if served else reference(book))
+    borders = itertools.pairwise(sorted({0, len(DATA), *cuts}))
+    pieces = [piece for cut in borders for piece in splits.records(source, *cut, b"\n")]
+    assert b"".join(piece for _, piece in pieces) == DATA
+    assert all(piece.endswith(b"\n") for _, piece in pieces)
+    assert all(DATA.startswith(piece, offset) for offset, piece in pieces)
+
+
 @pytest.mark.parametrize("change", ["other size", "other time", "absent", "folder"])
 def test_another_file_of_the_same_name_is_not_taken_for_it(book, change):
     """An agent's own file at that path must not be counted instead."""
-    given = reference(book)
+    known = reference(book)
     if change in ("absent", "folder"):
         book.unlink()
     if change == "folder":
@@ -79,7 +102,7 @@ def test_another_file_of_the_same_name_is_not_taken_for_it(book, change):
         book.write_bytes(b"four")
     elif change == "other time":
         os.utime(book, ns=(5, 5))
-    assert isinstance(open_source(given), ServedSource)
+    assert isinstance(open_source(known), ServedSource)
 
 
 @pytest.mark.parametrize("change", ["shrink", "grow", "touch", "replace", "remove"])

@@ -47,6 +47,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def get_ranges(self):
         self.ranged(ETag='"1"')
 
+    def get_unknown_total(self):
+        if "Range" in self.headers:
+            self.answer(206, DATA[:16], Content_Range="bytes 0-15/*")
+        else:
+            self.answer(200, DATA)
+
     def get_whole(self):
         self.answer(200, DATA)
 
@@ -215,7 +221,9 @@ def test_a_url_with_ranges_is_read_by_range(site):
     assert len(site.requests) == 1
 
 
-@pytest.mark.parametrize(("path", "size"), [("whole", len(DATA)), ("chunked", None)])
+@pytest.mark.parametrize(
+    ("path", "size"), [("whole", len(DATA)), ("chunked", None), ("unknown_total", None)]
+)
 def test_a_url_without_ranges_is_read_front_to_back(site, path, size):
     """Its server would answer a range with everything."""
     given = found(site, path)
@@ -282,6 +290,16 @@ def test_a_password_in_a_url_is_refused_without_showing_it():
     with pytest.raises(UsageError, match="--storage") as caught:
         find(["http://me:secret@127.0.0.1:1/x"])
     assert "secret" not in str(caught.value)
+
+
+def test_signatures_in_a_url_are_not_shown(site):
+    """Signed URLs are as good as passwords; messages and names go many places."""
+    given = found(site, "ranges?X-Amz-Signature=abc123&part=1&token=xyz")
+    assert given.name == f"{site.url}/ranges?X-Amz-Signature=***&part=1&token=***"
+    assert all_of(given) == DATA
+    with pytest.raises(UsageError, match="404") as caught:
+        found(site, "gone?sig=abc123")
+    assert "abc123" not in str(caught.value)
 
 
 def test_what_breaks_off_is_read_on(site):

@@ -161,18 +161,19 @@ def _web(url: str, options: Storage) -> Input:
             "An input's URL holds a name or a password, which everybody would see. Give an "
             "Authorization header in a file of storage options instead (--storage)."
         )
+    name = storage.shown(url)
     headers = options.headers(url)
     try:
         found = storage.within(web.TIMEOUT, lambda: web.probe(url, headers))
     except (*web.TROUBLE, ValueError) as error:
-        raise UsageError(f"The input {url!r} cannot be read: {web.said(error)}.") from error
+        raise UsageError(f"The input {name!r} cannot be read: {web.said(error)}.") from error
     return Input(
-        name=url,
+        name=name,
         size=found.size,
         url=url,
         version=found.version,
         ranges=found.ranges,
-        compression=_compression(url, found.head),
+        compression=_compression(name, found.head),
         credentials=options.hold(url),
     )
 

@@ -44,7 +44,8 @@ SHORTEST_SECRET = 4
 """Characters of an option that is hidden in messages; shorter ones would hide everything else."""
 
 _VERSIONS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "modified")
-_SECRET = re.compile("key|secret|token|pass|credential|auth|sas|headers", re.IGNORECASE)
+_SECRET = re.compile("key|secret|token|pass|cred|auth|sas|sig|headers", re.IGNORECASE)
+_PARAMETER = re.compile("([?&]([^=&]+)=)[^&#]+")
 
 Options = Mapping[str, Any]
 
@@ -98,6 +99,11 @@ class Storage:
         for secret in sorted(_secrets(self.options), key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
+
+
+def shown(url: str) -> str:
+    """Return a URL without the secrets that it may have in its query, as signed ones have."""
+    return _PARAMETER.sub(lambda at: f"{at[1]}***" if _SECRET.search(at[2]) else at[0], url)
 
 
 def _fits(name: str, url: str) -> bool:

@@ -77,11 +77,10 @@ def probe(url: str, headers: Mapping[str, str]) -> Resource:
     try:
         with _open(url, {**headers}, (0, compression.HEAD)) as response:
             total = _total(response)
-            ranges = response.status == HTTPStatus.PARTIAL_CONTENT and total is not None
-            size = total if ranges else response.length
+            part = response.status == HTTPStatus.PARTIAL_CONTENT
             return Resource(
-                size=size,
-                ranges=ranges,
+                size=total if part else response.length,
+                ranges=part and total is not None,
                 version=_version(response),
                 head=response.read(compression.HEAD),
             )
