@@ -250,6 +250,28 @@ def test_a_job_that_cannot_be_loaded_fails_every_task(start, folder, heard):
         assert "Missing" in outcome.error
 
 
+def test_a_job_that_ends_the_process_that_loads_it_is_said_to(start, folder, heard):
+    """The executor ends, and its standard error tells why."""
+    (folder / "job.py").write_text("import os\nos._exit(3)")
+    start()
+    assert "did not survive it" in str(heard.until("broke")[1])
+
+
+def test_tasks_go_to_workers_that_are_idle(start, folder, heard):
+    """Also those that another worker was to do next."""
+    pool = start(workers=2)
+    for name, word in (("t0", "wait"), ("t1", "wait")):
+        pool.submit(task(folder, name, word))
+    for number in range(2, 8):
+        pool.submit(task(folder, f"t{number}", "sleep" if number == 2 else "fine"))
+    (folder / "go").touch()
+    assert {heard.until("ended")[1] for _ in range(7)} == {
+        "t0",
+        "t1",
+        *map("t{}".format, range(3, 8)),
+    }
+
+
 def test_without_its_fork_server_a_pool_is_broken(start, folder, heard, monkeypatch):
     """Its workers go with it."""
     pool = start()

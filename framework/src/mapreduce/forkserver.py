@@ -15,6 +15,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -62,7 +63,10 @@ class ForkServer:
 
     def load(self, **about: Any) -> str:
         """Load the job and return why it cannot be; empty where it can."""
-        return str(self._ask({"load": about})["error"])
+        try:
+            return str(self._ask({"load": about})["error"])
+        except ForkServerError as error:
+            raise ForkServerError("the process that loaded the job did not survive it") from error
 
     def fork(self, *connections: "Connection[Any, Any]") -> int:
         """Start a worker that has these connections and return its process id."""
@@ -100,6 +104,9 @@ def _run(control: socket.socket, parent: int) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         faulthandler.enable()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(line_buffering=True)  # what a job prints, a killed one, too
         for name in SINGLE_THREADED:
             os.environ.setdefault(name, "1")
         _Server(control).serve()

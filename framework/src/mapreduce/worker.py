@@ -24,6 +24,9 @@ from mapreduce.tasks import Clock, JobError, LostRunError, Outcome, Setup, Task
 READ_AHEAD = 3 << 20
 """Bytes that are read ahead: about three pieces, the one being mapped apart."""
 
+LONGEST_TEXT = 2000
+"""Characters of an error in a task's status; jobs may put whole records into theirs."""
+
 HUNGRY = "hungry"
 """What a worker says when it has read all that it has: another task can be read ahead for it."""
 
@@ -107,7 +110,7 @@ def perform(setup: Setup, task: Task, feed: Feed[Any]) -> Outcome:
 
 
 def _failed(task: Task, error: Exception) -> Outcome:
-    text = _text(error)
+    text = _text(error)[:LONGEST_TEXT]
     print(f"{task.id}: {text}", file=sys.stderr, flush=True)  # noqa: T201 into the sandbox
     if not isinstance(error, SourceError):
         traceback.print_exception(error.__cause__ if isinstance(error, JobError) else error)
