@@ -436,7 +436,7 @@ class Core:
         return [events.Reconcile(tasks=tasks)] if tasks else []
 
     def _note_idleness(self, now: float) -> None:
-        if not self.connected or self.fleet.live or self.over:
+        if not self.connected or self.fleet.live or not self.work.available:
             self.idle_since = None
         elif self.idle_since is None:
             self.idle_since = now
