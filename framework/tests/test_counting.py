@@ -109,6 +109,18 @@ def test_the_table_grows_with_short_and_with_long_words():
     assert kernel.nbytes < used / 10
 
 
+def test_a_table_takes_in_a_larger_one_without_piling_up():
+    """Its keys come in the order of their hashes; the way to a free slot must stay short.
+
+    With the fault that this is about, this takes minutes rather than a second.
+    """
+    large, small = Kernel(), Kernel()
+    large.count(b" ".join(b"%d" % n for n in range(1_000_000)))
+    places, _ = large.places()
+    small.add(*large.export(places))
+    assert len(small) == len(large) == 1_000_000
+
+
 KEYS = st.binary(min_size=1, max_size=3 * SHORT)
 
 

@@ -516,10 +516,12 @@ def _add(
         longest += length + 16 if length > SHORT else 0
     if state[ARENA] + longest // 8 > arena.size:
         arena = _larger(arena, state[ARENA], longest // 8)
+    # All at once and ahead: keys that come from another table come in the order of their hashes, so
+    # that they would pile up in one part of a table that grows while they come.
+    while state[USED] + lengths.size > _room(slots):
+        slots = _grown(slots)
     start, number = 0, 0
     while number < lengths.size:
-        if state[USED] > _room(slots):
-            slots = _grown(slots)
         batch = min(number + HELD, lengths.size)
         start = _add_some(
             data, start, lengths[number:batch], counts[number:batch], slots, arena, state
