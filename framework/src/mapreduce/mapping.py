@@ -4,7 +4,6 @@ import base64
 import struct
 import zlib
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing
 from typing import Any
 
 from mapreduce import runs, splits
@@ -34,15 +33,15 @@ def run(
     """Map blocks and return the receipt of what was found: of runs to `keep`, else of parts."""
     table = setup.job.table()
     pairs = size = 0
-    with closing(_Runs(setup, task_id) if keep else _Direct(setup, task_id)) as outlet:
-        for block in taken:
-            size += len(block)
-            with clock.on("map"), job_errors(f"on the input {block.input!r}", block.offset):
-                table.map(block)
-            if table.nbytes > setup.table_bytes:
-                pairs += _empty(table, outlet, clock)
-        pairs += _empty(table, outlet, clock)
-        return {"pairs": pairs, "timing": {"bytes": size}, **outlet.receipt}
+    outlet = _Runs(setup, task_id) if keep else _Direct(setup, task_id)
+    for block in taken:
+        size += len(block)
+        with clock.on("map"), job_errors(f"on the input {block.input!r}", block.offset):
+            table.map(block)
+        if table.nbytes > setup.table_bytes:
+            pairs += _empty(table, outlet, clock)
+    pairs += _empty(table, outlet, clock)
+    return {"pairs": pairs, "timing": {"bytes": size}, **outlet.receipt}
 
 
 def _empty(table: Table, outlet: "_Runs | _Direct", clock: Clock) -> int:
@@ -67,9 +66,6 @@ class _Direct:
     def receipt(self) -> dict[str, Any]:
         return {"parts": self._parts.digests, "runs": []}
 
-    def close(self) -> None:
-        self._parts.close()
-
 
 class _Runs:
     """Tables as runs in the worker's folder."""
@@ -90,9 +86,6 @@ class _Runs:
     @property
     def receipt(self) -> dict[str, Any]:
         return {"parts": [], "runs": self._runs}
-
-    def close(self) -> None:
-        pass
 
 
 def encode_sizes(sizes: Sequence[int]) -> str:

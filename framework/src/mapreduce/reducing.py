@@ -4,7 +4,6 @@ import heapq
 import os
 import urllib.parse
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +14,7 @@ from mapreduce.job import Row
 from mapreduce.runs import PATIENCE, Run, RunError
 from mapreduce.sending import Parts
 from mapreduce.tasks import Clock, LostRunError, Setup, job_errors
-from mapreduce.transfer import Client
+from mapreduce.transfer import kept
 
 SORTED_ROWS = 100_000
 """Rows that are sorted in memory; more are merged from files."""
@@ -41,9 +40,7 @@ def payloads(setup: Setup, data: dict[str, Any]) -> Generator[bytes, None, None]
 
 
 def _list(url: str, patience: float) -> list[dict[str, Any]]:
-    client = Client(url, patience)
-    with closing(client):
-        runs: list[dict[str, Any]] = client.get_json(urllib.parse.urlsplit(url).path)
+    runs: list[dict[str, Any]] = kept(url, patience).get_json(urllib.parse.urlsplit(url).path)
     return runs
 
 
@@ -63,7 +60,8 @@ def run(
         file = Path(folder) / "rows"
         with clock.on("reduce"), job_errors("reducing"):
             results.write_rows(file, _first(table.rows(), setup.job.order, top, Path(folder)))
-        with clock.on("send"), closing(Parts(setup.server, task_id, setup.patience)) as parts:
+        parts = Parts(setup.server, task_id, setup.patience)
+        with clock.on("send"):
             parts.send_file(file)
     timing = {"bytes": size}
     return {"parts": parts.digests, "runs": [], "pairs": 0, "keys": keys, "timing": timing}

@@ -8,11 +8,12 @@ import os
 import struct
 import urllib.parse
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from mapreduce.errors import MapReduceError
 from mapreduce.tables import BUCKETS
-from mapreduce.transfer import Client, TransferError
+from mapreduce.transfer import TransferError, kept
 
 MAGIC = b"MRRUN\0\0\1"
 """With the format's version in its last byte."""
@@ -67,15 +68,13 @@ class Run:
         Raises RunError.
         """
         reader = self._open()
-        try:
+        with closing(reader):
             ends = self._ends(reader, start, stop)
             for first, last in _shares(ends):
                 chunk = memoryview(reader.read(HEAD + ends[first], HEAD + ends[last]))
                 for begin, end in zip(ends[first:last], ends[first + 1 : last + 1], strict=True):
                     if begin != end:
                         yield bytes(chunk[begin - ends[first] : end - ends[first]])
-        finally:
-            reader.close()
 
     def _open(self) -> "_File | _Served":
         if "://" in self.where:
@@ -132,7 +131,7 @@ class _Served:
 
     def __init__(self, url: str, patience: float) -> None:
         self._path = urllib.parse.urlsplit(url).path
-        self._client = Client(url, patience)
+        self._client = kept(url, patience)
 
     def read(self, start: int, end: int) -> bytes:
         try:
@@ -141,4 +140,4 @@ class _Served:
             raise RunError(f"the run {self._path.rpartition('/')[2]}: {error}") from error
 
     def close(self) -> None:
-        self._client.close()
+        pass  # the connection is kept for the next run of that server

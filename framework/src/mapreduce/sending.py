@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mapreduce import results
 from mapreduce.errors import MapReduceError
-from mapreduce.transfer import Client, TransferError
+from mapreduce.transfer import TransferError, kept
 
 
 class SendError(MapReduceError):
@@ -21,7 +21,7 @@ class Parts:
 
     def __init__(self, server: str, task_id: str, patience: float) -> None:
         self.digests: list[str] = []
-        self._client = Client(server, patience)
+        self._client = kept(server, patience)
         self._path = f"{urllib.parse.urlsplit(server).path}/results/{task_id}"
 
     def send(self, part: bytes) -> None:
@@ -41,7 +41,3 @@ class Parts:
                 "reach that address; --advertise sets another."
             ) from error
         self.digests.append(digest)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._client.close()

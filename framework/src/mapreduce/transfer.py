@@ -7,6 +7,7 @@ it answers is final, what breaks on the way is tried again.
 import http.client
 import json
 import socket
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -26,6 +27,9 @@ LONGEST_PAUSE = 2.0
 
 BLOCK = 1 << 20
 """Bytes of a file sent at a time."""
+
+
+_thread = threading.local()
 
 
 class TransferError(MapReduceError):
@@ -119,6 +123,15 @@ class Client:
                     ) from error
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def kept(url: str, patience: float) -> Client:
+    """Return this thread's client of a URL's server, which keeps its connection."""
+    clients: dict[tuple[str, float], Client] = _thread.__dict__.setdefault("clients", {})
+    key = (address(url), patience)
+    if key not in clients:
+        clients[key] = Client(url, patience)
+    return clients[key]
 
 
 def connect(url: str, timeout: float) -> None:
