@@ -46,7 +46,8 @@ def test_a_job_in_a_file_is_a_class_or_an_instance(tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("worldcount", "Built in: wordcount"),
+        ("worldcount", "Is 'wordcount' meant[?] Built in: distinct, grep, .*wordcount"),
+        ("nonsense", "job 'nonsense'[.] Built in"),
         ("mine.py", "path/to/file.py:name"),
         ("{dir}/none.py:Longest", "No such file"),
         ("{dir}/mine.py:number", "not a mapreduce.Job"),
@@ -235,6 +236,12 @@ def test_settings_are_converted_as_they_are_annotated(typed):
             "Typed",
             {"text": "", "size": "1"},
             r"no setting 'size'.*: text=str \(must be given\), nu",
+        ),
+        ("Typed", {"text": "", "word": "x"}, "Is 'words' meant[?] Its settings"),
+        (
+            "Typed",
+            {"text": "", "x": "y"},
+            r"quick=yes\|no \(no\), .*words=.* \(space\), names=str,\.\.\., ",
         ),
         ("Typed", {}, "needs --set text="),
         ("Typed", {"text": "", "number": "x"}, r"--set number=x .*number=int"),

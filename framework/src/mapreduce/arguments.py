@@ -1,9 +1,10 @@
 """Settings of a job, from the text of `--set NAME=VALUE` to the class' typed arguments."""
 
+import difflib
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar, Union
 
 from mapreduce.errors import UsageError
@@ -27,10 +28,10 @@ def construct(kind: type[T], name: str, arguments: Mapping[str, str]) -> T:
         for key, parameter in parameters.items()
         if parameter.default is parameter.empty and key not in arguments
     }
-    if (set(arguments) - set(parameters)) or missing:
-        wrong = sorted(set(arguments) - set(parameters))
+    wrong = sorted(set(arguments) - set(parameters))
+    if wrong or missing:
         trouble = f"has no setting {', '.join(map(repr, wrong))}" if wrong else _lacks(missing)
-        raise UsageError(f"The job {name!r} {trouble}. {describe(kind)}")
+        raise UsageError(f"The job {name!r} {trouble}.{close(wrong, parameters)} {describe(kind)}")
     values = {
         key: _convert(parameters[key], text, f"The job {name!r}: --set {key}={text}")
         for key, text in arguments.items()
@@ -41,6 +42,12 @@ def construct(kind: type[T], name: str, arguments: Mapping[str, str]) -> T:
         raise UsageError(
             f"The job {name!r} does not take these settings: {type(error).__name__}: {error}"
         ) from error
+
+
+def close(names: Iterable[str], known: Iterable[str]) -> str:
+    """Return the question whether others were meant, where some resemble these names."""
+    meant = [near for name in names for near in difflib.get_close_matches(name, list(known), 1)]
+    return f" Is {' and '.join(map(repr, meant))} meant?" if meant else ""
 
 
 def describe(kind: type[Any]) -> str:
@@ -71,9 +78,17 @@ def _describe(parameter: inspect.Parameter) -> str:
     written = f"{parameter.name}={_form(parameter.annotation)}"
     if parameter.default is parameter.empty:
         return f"{written} (must be given)"
-    default = parameter.default
-    shown = ",".join(map(str, default)) if isinstance(default, (list, tuple)) else default
-    return written if shown in ("", None) else f"{written} ({shown})"
+    shown = _shown(parameter.default)
+    return f"{written} ({shown})" if shown else written
+
+
+def _shown(default: Any) -> str:
+    """Return a default as it would be given; nothing for what --set cannot give."""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    if isinstance(default, (list, tuple)):
+        return ",".join(map(_shown, default))
+    return str(default) if isinstance(default, (str, int, float)) else ""
 
 
 def _form(annotation: Any) -> str:

@@ -204,7 +204,8 @@ def split_name(name: str) -> tuple[Path, str]:
     path, colon, attribute = name.rpartition(":")
     if not colon or not path.endswith(".py") or not attribute.isidentifier():
         raise UsageError(
-            f"There is no job {name!r}. Built in: {', '.join(sorted(BUILTIN))}; "
+            f"There is no job {name!r}.{settings.close([name], BUILTIN)} "
+            f"Built in: {', '.join(sorted(BUILTIN))}; "
             "a job of your own is given as path/to/file.py:name."
         )
     return Path(path), attribute
