@@ -16,7 +16,7 @@ from mapreduce.sending import Parts
 from mapreduce.tasks import Clock, LostRunError, Setup, job_errors
 from mapreduce.transfer import kept
 
-SORTED_ROWS = 100_000
+SORTED_ROWS = 250_000
 """Rows that are sorted in memory; more are merged from files."""
 
 
