@@ -80,7 +80,7 @@ def probe(url: str, headers: Mapping[str, str]) -> Resource:
             part = response.status == HTTPStatus.PARTIAL_CONTENT
             return Resource(
                 size=total if part else response.length,
-                ranges=part and total is not None,
+                ranges=part,
                 version=_version(response),
                 head=response.read(compression.HEAD),
             )
