@@ -59,7 +59,7 @@ def test_a_missing_input(text, nobody):
 def test_a_wrong_job_name(text, nobody):
     """With the names that there are."""
     done = mapreduce("run", "wordcuont", text, "--master", nobody)
-    refused(done, "no job 'wordcuont'. Built in: wordcount", 2)
+    refused(done, "no job 'wordcuont'. Is 'wordcount' meant?", 2)
 
 
 def test_a_bad_output(text, nobody):

@@ -24,6 +24,7 @@ from mapreduce import inputs as finding
 from mapreduce import journal, leader, output, progress, settings, storage
 from mapreduce.errors import UsageError
 from mapreduce.job import BUILTIN, PICKLED, Job, load, split_name
+from mapreduce.output import OutputError
 from mapreduce.progress import Progress, Status
 
 if TYPE_CHECKING:
@@ -150,6 +151,11 @@ class Prepared:
                 result = scheduler.run(self.spec, self.place, self.progress)
             try:
                 self._present(result)
+            except OutputError as error:
+                result.keep()
+                raise OutputError(
+                    f"{error} The result is kept: --resume writes it without running the job."
+                ) from error
             except BaseException:
                 result.close()
                 raise

@@ -14,7 +14,7 @@ from typing import NoReturn, TextIO
 
 from mapreduce import api, arguments, output, progress, settings, summary
 from mapreduce.errors import UsageError
-from mapreduce.job import BUILTIN, Job
+from mapreduce.job import BUILTIN
 
 TOP = 10
 """Rows that are shown unless a file is asked for."""
@@ -56,11 +56,12 @@ def parser() -> Parser:
         "new", help="write a job to start from", description="Write a commented job to start from."
     )
     new.add_argument("path", metavar="PATH", type=Path, help="a .py file, which must not exist")
-    commands.add_parser(
+    jobs = commands.add_parser(
         "jobs",
         help="list the built-in jobs",
-        description="List the built-in jobs and their settings.",
+        description="List the built-in jobs and their settings, or explain one.",
     )
+    jobs.add_argument("job", metavar="JOB", nargs="?", choices=sorted(BUILTIN))
     return top
 
 
@@ -206,7 +207,7 @@ def run(words: Sequence[str], running: Callable[[], None]) -> int:
     elif given.command == "new":
         _new(given.path)
     elif given.command == "jobs":
-        _jobs()
+        _jobs(given.job)
     else:
         grammar.error("the command is missing: run, new or jobs")
     return 0
@@ -219,15 +220,13 @@ def _new(path: Path) -> None:
     _say(f"{path} is a job. Try it: mapreduce run {path}:{starter.NAME} INPUT...")
 
 
-def _jobs() -> None:
-    for name, home in sorted(BUILTIN.items()):
-        module, _, attribute = home.partition(":")
+def _jobs(only: str | None) -> None:
+    for name in [only] if only else sorted(BUILTIN):
+        module, _, attribute = BUILTIN[name].partition(":")
         kind = getattr(importlib.import_module(module), attribute)
-        _say(f"{name}: {_first_line(kind)}\n    {arguments.describe(kind)}")
-
-
-def _first_line(kind: type[Job[object, object]]) -> str:
-    return (inspect.getdoc(kind) or "").partition("\n")[0]
+        about = inspect.getdoc(kind) or ""
+        shown = about if only else about.partition("\n")[0]
+        _say(f"{name}: {shown}\n    {arguments.describe(kind)}")
 
 
 def _run(given: argparse.Namespace, running: Callable[[], None]) -> None:

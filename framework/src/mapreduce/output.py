@@ -5,7 +5,6 @@ Rows are taken as they come, a batch at a time, so that memory does not grow wit
 
 import contextlib
 import csv
-import errno
 import gzip
 import importlib.util
 import io
@@ -114,11 +113,9 @@ def replacing(path: Path, what: str) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())  # some file systems only now say that they are full
         hidden.replace(target)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise OutputError(
             f"The {what} {str(path)!r} cannot be written: {error.strerror or error}. "
-            + ("Make room and run again. " if full else "")
-            + "Nothing of it was left behind."
+            "Nothing of it was left behind."
         ) from error
     finally:
         hidden.unlink(missing_ok=True)
