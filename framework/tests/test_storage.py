@@ -18,7 +18,7 @@ SECRET = "AKIA-very-secret"
 
 
 class Vault(MemoryFileSystem):
-    """A file system that wants a key, and tells it in its errors, as some do."""
+    """A file system that wants a key, tells it in its errors, and remembers what it listed."""
 
     protocol = "vault"
     cachable = False
@@ -26,6 +26,10 @@ class Vault(MemoryFileSystem):
     def __init__(self, key="", **options):
         super().__init__(**options)
         self.key = key
+        self.listed = {}
+
+    def invalidate_cache(self, path=None):
+        self.listed.clear()
 
     @classmethod
     def _strip_protocol(cls, path):
@@ -34,8 +38,10 @@ class Vault(MemoryFileSystem):
     def info(self, path, **options):
         if self.key != SECRET:
             raise PermissionError(f"wrong key {self.key}")
-        found = super().info(path, **options)
-        return found | {"ETag": str(found["created"])} if "created" in found else found
+        if path not in self.listed:
+            found = super().info(path, **options)
+            self.listed[path] = found | {"ETag": str(found.get("created"))}
+        return self.listed[path]
 
 
 class Slow(MemoryFileSystem):
