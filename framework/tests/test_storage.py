@@ -215,8 +215,10 @@ def test_executors_get_no_more_than_the_inputs_need():
 
 def test_the_options_whose_name_fits_best_count():
     """One bucket or host may have its own."""
-    options = Storage({"s3": {"key": "1"}, "s3://mine/": {"key": "2"}})
+    options = Storage({"s3": {"key": "1"}, "s3://mine": {"key": "2"}, "s3://mine/a/": {"key": "3"}})
     assert options.of("s3://mine/x") == {"key": "2"}
+    assert options.of("s3://mine/a/x") == {"key": "3"}
+    assert options.of("s3://mine-too/x") == {"key": "1"}
     assert options.of("s3://yours/x") == {"key": "1"}
     assert options.of("s3a://mine/x") == {}
 

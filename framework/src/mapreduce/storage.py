@@ -107,7 +107,10 @@ def shown(url: str) -> str:
 
 
 def _fits(name: str, url: str) -> bool:
-    return url.startswith(name if "://" in name else f"{name}://")
+    """Whether a protocol is the URL's, or the beginning of a URL that of this one, part by part."""
+    if "://" not in name:
+        return url.startswith(f"{name}://")
+    return url == name or url.startswith(name.removesuffix("/") + "/")
 
 
 def _secrets(options: Any, *, secret: bool = False) -> Iterator[str]:
