@@ -5,6 +5,7 @@ there; what an administrator compiled at installation is for everybody to read. 
 usable is found and nothing can be written, functions are compiled in memory.
 """
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -47,12 +48,17 @@ class _Cache(FunctionCache):
         try:
             super().save_overload(signature, data)  # type: ignore[no-untyped-call]
         except OSError as error:
-            print(  # noqa: T201 the executor's standard error is its log
-                f"mapreduce: compiled {self._py_func.__name__} in memory, as {self.cache_path} "
-                f"cannot be written ({error.strerror}). Where somebody who can write there runs "
-                "`python -c 'import mapreduce.counting'` once, this is saved",
-                file=sys.stderr,
-            )
+            _warn(self.cache_path, error.strerror)
+
+
+@functools.cache
+def _warn(folder: str, reason: str) -> None:
+    """Say once what costs some seconds at each start."""
+    print(  # noqa: T201 the executor's standard error is its log
+        f"mapreduce: compiled in memory, as {folder} cannot be written ({reason}). Where somebody "
+        "who can write there runs `python -c 'import mapreduce.counting'` once, this is saved",
+        file=sys.stderr,
+    )
 
 
 def compiled(signature: Any) -> Callable[[F], F]:
