@@ -549,10 +549,10 @@ def test_a_result_that_is_gone_is_made_again():
 # Speculation
 
 
-def straggling(*agents):
+def straggling(cpus=1.0):
     """Blocks on two agents; those of A are done, but one of B takes longer than usual."""
     run = Run(8 * MB)
-    first, second = launches(run.offers(offer(1, "A"), offer(2, "B")))
+    first, second = launches(run.offers(offer(1, "A", cpus), offer(2, "B", cpus)))
     for task in first.tasks + second.tasks[1:]:
         run(running(task.id))
         run(finished(task.id, seconds=0.5, bytes=task.content.size), after=0.5)
@@ -578,9 +578,10 @@ def test_a_straggler_runs_a_second_time_elsewhere_and_the_first_result_counts():
 
 def test_a_straggler_does_not_run_twice_on_its_own_agent():
     """What is slow there would be slow again."""
-    run, _ = straggling()
+    run, _ = straggling(cpus=2.0)
     run(Tick(), after=60)
-    assert launches(run.offers(offer(3, "B"))) == []
+    assert launches(run.offers(offer(3, "B", cpus=2.0))) == []
+    assert len(task_ids(run.offers(offer(4, "A", cpus=2.0)))) == 1
 
 
 def test_idle_agents_that_are_offered_at_once_do_not_take_the_same_straggler():
@@ -616,6 +617,7 @@ class World:
         self.dead: set[str] = set()
         self.keeps: dict[str, bool] = {}
         self.reduced: dict[int, str] = {}
+        self.listed: list[str] = []
         self.failed = False
 
     def feed(self, event):
@@ -625,6 +627,8 @@ class World:
                     for task in action.tasks:
                         assert task.id not in self.known
                         self.known[task.id] = task.content
+                        if not isinstance(task.content, Block):
+                            assert self.listed == sorted(self.held)
                         self.keeps[task.id] = task.keep
                 case Count() if isinstance(action.content, Block):
                     self.held[action.task_id] = action.content
@@ -640,6 +644,7 @@ class World:
 
     def collect(self):
         self.assert_exact()
+        self.listed = sorted(self.held)
         runs = any(self.keeps[task] for task in self.held) or self.run.core.work.partitioned
         self.feed(Collected(sizes=(10,) * BUCKETS if runs else (), pairs=10**6))
 
@@ -730,13 +735,16 @@ FAULTS = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
-@given(faults=st.lists(st.tuples(FAULTS, st.integers(0, 999)), max_size=80))
-@example([("lose", 3), *[("executor", n) for n in (0, 0, 1)], ("finish", 0), ("executor", 0)])
-@example([("overflow", 0), *[("finish", 0)] * 10, ("agent", 0), ("late", 2), ("unreachable", 1)])
-def test_each_block_counts_exactly_once_whatever_happens(faults):
+SIZES = st.sampled_from([(3 * MB, None, 5 * MB), (2 * MB,), (MB, MB)])
+
+
+@settings(max_examples=400)
+@given(sizes=SIZES, faults=st.lists(st.tuples(FAULTS, st.integers(0, 999)), max_size=80))
+@example((MB,), [("overflow", 0), *[("lose", 0)] * 3, ("finish", 0), ("executor", 0)])
+@example((MB, MB), [("lose", 3), ("executor", 0), ("executor", 1), ("finish", 0), ("agent", 0)])
+def test_each_block_counts_exactly_once_whatever_happens(sizes, faults):
     """Random faults, then a quiet cluster: the job completes, or fails after its bounds."""
-    world = World(3 * MB, None, 5 * MB)
+    world = World(*sizes)
     world.offer_both()
     for kind, choice in faults:
         if not world.run.core.over:
@@ -757,7 +765,7 @@ def test_each_block_counts_exactly_once_whatever_happens(faults):
             world.assert_exact()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(faults=st.lists(st.tuples(FAULTS, st.integers(0, 999)), max_size=40))
 def test_the_same_events_make_the_same_core(faults):
     """So that a journal of events is all that it takes to resume a run."""

@@ -57,10 +57,25 @@ def test_what_the_job_raises_while_sorting_is_the_jobs_fault(tmp_path):
         list(result(tmp_path, [[("a", 1)], [("b", 1)]], Bad()).rows())
 
 
+def ending(folder):
+    done = []
+    return done, result(
+        folder, [], on_close=lambda: done.append("close"), on_keep=lambda: done.append("keep")
+    )
+
+
 def test_closing_removes_the_files_once(tmp_path):
     """However often it is done."""
-    closed = []
-    with result(tmp_path, [], on_close=lambda: closed.append(1)) as found:
-        assert closed == []
+    done, found = ending(tmp_path)
+    with found:
+        assert done == []
     found.close()
-    assert closed == [1]
+    assert done == ["close"]
+
+
+def test_a_result_that_is_kept_is_not_removed(tmp_path):
+    """Where writing it failed, it can be had again."""
+    done, found = ending(tmp_path)
+    with found:
+        found.keep()
+    assert done == ["keep"]

@@ -14,6 +14,7 @@ from mapreduce import events
 from mapreduce.cutter import Extent
 from mapreduce.events import Action, Event, Executor, Offer
 from mapreduce.fleet import Fleet
+from mapreduce.placement import Placement
 from mapreduce.speculation import Speculation
 from mapreduce.state import Agent, Attempt, State, Unit
 from mapreduce.work import Work
@@ -68,7 +69,8 @@ class Core:
         self.extents = extents
         self.work = Work(extents)
         self.fleet = Fleet()
-        self.speculation = Speculation()
+        self.speculation = Speculation(self.work)
+        self.placement = Placement(self.work, self.fleet, self.speculation)
         self.attempts: dict[str, Attempt] = {}
         self.reports: dict[str, int] = {}
         self.keep = False
@@ -160,7 +162,7 @@ class Core:
     # Offers
 
     def _offers(self, offers: Sequence[Offer], now: float) -> list[Action]:
-        chosen = self._distribute(offers, now)
+        chosen = self.placement.choose(offers, self._running(), now)
         actions: list[Action] = [
             self._launch(offer, units, now) for offer, units in chosen if units
         ]
@@ -172,42 +174,6 @@ class Core:
             self.suppressed = True
             actions.append(events.Suppress())
         return actions
-
-    def _distribute(self, offers: Sequence[Offer], now: float) -> list[tuple[Offer, list[Unit]]]:
-        """Deal what waits to the offers, each time to the one with the least to do a worker."""
-        chosen: list[tuple[Offer, list[Unit]]] = [(offer, []) for offer in offers]
-        # Of two offers by one agent the second is declined: its executor is reckoned in the first.
-        first = {offer.agent_id: index for index, offer in reversed(list(enumerate(offers)))}
-        room = {index: self.fleet.room(offers[index]) for index in sorted(first.values())}
-        load = {index: self._load(offers[index].agent_id) for index in room}
-        while self.work.available and any(room.values()):
-            index = min((index for index in room if room[index]), key=lambda index: load[index])
-            unit = self.work.next(self.fleet.workers)
-            chosen[index][1].append(unit)
-            room[index] -= 1
-            load[index] += self._weight(offers[index].agent_id, unit)
-        if not self.work.available:
-            self._back_up([(offers[index], room[index], chosen[index][1]) for index in room], now)
-        return chosen
-
-    def _back_up(self, spare: Sequence[tuple[Offer, int, list[Unit]]], now: float) -> None:
-        """Add second attempts to what is chosen for offers with room to spare."""
-        for offer, room, units in spare:
-            agent = self.fleet.agents[offer.agent_id]
-            idle = self.fleet.spare(agent, room) - len(units)
-            taken = [unit for _, _, others in spare for unit in others]
-            units += self.speculation.choose(self._running(), taken, agent, idle, now)
-
-    def _load(self, agent_id: str) -> float:
-        agent = self.fleet.agents[agent_id]
-        return sum(
-            self._weight(agent_id, self.attempts[task_id].unit) for task_id in sorted(agent.live)
-        )
-
-    def _weight(self, agent_id: str, unit: Unit) -> float:
-        """Return what a unit adds to an agent's load: bytes a worker, and something for itself."""
-        plan = self.fleet.agents[agent_id].plan
-        return (unit.content.size + 1) / (plan.workers if plan is not None else 1)
 
     def _launch(self, offer: Offer, units: Iterable[Unit], now: float) -> Action:
         agent = self.fleet.agents[offer.agent_id]
@@ -277,8 +243,6 @@ class Core:
         return self._lost(update, attempt)
 
     def _finished(self, update: events.Update, attempt: Attempt, now: float) -> list[Action]:
-        if attempt.counted:
-            return []  # repeated; what it made may even be lost again
         if update.kept and attempt.executor.id in self.fleet.ended:
             return self._lost(update, attempt)
         self._give_up(update.task_id, attempt)
@@ -289,7 +253,6 @@ class Core:
         self.speculation.note(unit, update.seconds)
         if unit.state is State.DONE:
             return []
-        attempt.counted = True
         self.work.done(unit, update.task_id, attempt.executor.id if update.kept else None)
         actions: list[Action] = [events.Count(task_id=update.task_id, content=unit.content)]
         for other in sorted(unit.live):
@@ -450,8 +413,7 @@ class Core:
         for agent in self.fleet.agents.values():
             assert agent.plan is None or len(agent.live) <= agent.plan.slots, agent
         for unit in self.work.units.values():
-            if unit.counted is not None:
-                assert self.attempts[unit.counted].counted, unit
+            assert unit.counted is None or self.attempts[unit.counted].unit is unit
             assert unit.keeper not in self.fleet.ended or self.over or self.work.complete, unit
 
 

@@ -1,11 +1,13 @@
 """What is told about a run while it goes on, and after."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from mapreduce import events
 from mapreduce.core import TERMINAL, Core
 from mapreduce.progress import Status
+from mapreduce.result import Span
 from mapreduce.state import State
 from mapreduce.timeline import Timeline
 
@@ -23,7 +25,7 @@ class Report:
         self.core = core
         self.timeline = Timeline()
         self.addresses: dict[str, str] = {}
-        self._names: dict[str, str] = {}
+        self._hosts: dict[str, str] = {}
         self.total = sum(extent.size or 0 for extent in core.extents)
 
     def hosts(self, event: events.Event) -> None:
@@ -31,7 +33,17 @@ class Report:
         if isinstance(event, events.Offers):
             for offer in event.offers:
                 self.addresses[offer.agent_id] = offer.address
-                self._names[offer.agent_id] = offer.hostname
+                self._hosts[offer.agent_id] = offer.hostname
+
+    def name(self, agent_id: str) -> str:
+        """Return an agent's host name, with its port where several have the same."""
+        host, address = self._hosts.get(agent_id, agent_id), self.addresses.get(agent_id)
+        others = {self.addresses[other] for other, named in self._hosts.items() if named == host}
+        return f"{host}:{str(address).rpartition(':')[2]}" if len(others) > 1 else host
+
+    def spans(self) -> list[Span]:
+        """Return the timeline with the agents' names."""
+        return [replace(span, agent=self.name(span.agent)) for span in self.timeline.spans]
 
     def launched(self, launch: events.Launch, now: float) -> None:
         """Note that tasks were launched."""
@@ -45,14 +57,14 @@ class Report:
         )
         if not isinstance(event, events.Update) or attempt is None:
             return
-        host = self._names.get(attempt.executor.agent_id, "")
+        agent_id = attempt.executor.agent_id
         if event.state == "TASK_RUNNING":
-            self.timeline.running(attempt.executor.id, host, now)
+            self.timeline.running(attempt.executor.id, agent_id, now)
         elif event.state in TERMINAL:
             self.timeline.ended(
                 event,
                 attempt.unit.kind,
-                host,
+                agent_id,
                 receipt or {},
                 now,
                 counts=self.core.counts(event.task_id),
@@ -69,7 +81,7 @@ class Report:
         agents = [agent for agent in self.core.fleet.agents.values() if agent.live]
         tasks: Counter[str] = Counter()
         for agent in agents:
-            tasks[self._names.get(agent.id, agent.id)] += len(agent.live)
+            tasks[self.name(agent.id)] += len(agent.live)
         return Status(
             phase=phase,
             done=sum(unit.content.size for unit in done),

@@ -50,6 +50,7 @@ class Result:
     timeline: list[Span] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
     on_close: Callable[[], None] | None = None
+    on_keep: Callable[[], None] | None = None
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows in the job's order; all of them, unless the run was for the first only.
@@ -71,7 +72,14 @@ class Result:
         self.close()
 
     def close(self) -> None:
-        """Remove the files."""
-        closing, self.on_close = self.on_close, None
-        if closing is not None:
-            closing()
+        """Remove the files; does nothing after `close` or `keep`."""
+        self._end(self.on_close)
+
+    def keep(self) -> None:
+        """Let go of the files, so that `--resume` gives this result again."""
+        self._end(self.on_keep)
+
+    def _end(self, ending: Callable[[], None] | None) -> None:
+        self.on_close = self.on_keep = None
+        if ending is not None:
+            ending()

@@ -79,6 +79,7 @@ class Run:
         self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.driver = self._driver(None)
         self.registered = False
+        self.collecting = False
         self.clock = -time.monotonic()
         self.next_complaint = 0.0
         self.next_search = 0.0
@@ -126,10 +127,15 @@ class Run:
         """Take in the next message; while there is none, merge what has arrived."""
         message: Message = ("tick", None)
         try:
-            message = self.messages.get(block=not self.merger.busy, timeout=TICK)
+            message = self.messages.get(
+                block=not self.merger.busy and not self.collecting, timeout=TICK
+            )
         except queue.Empty:
-            if self.merger.busy and self.merger.step():
-                self._feed(events.Overflow())
+            if self.merger.busy:
+                if self.merger.step():
+                    self._feed(events.Overflow())
+            elif self.collecting:
+                self._collect()
         self._take_in(*message)
         self._look_after()
 
@@ -249,7 +255,8 @@ class Run:
             case events.Uncount():
                 self.receipts.pop(action.task_id, None)
             case events.Collect():
-                self._collect()
+                self.report.timeline.mapped(now)
+                self.collecting = True  # once all that has arrived is merged
             case events.Finish():
                 pass  # the core is over, which ends the loop
             case events.Fail():
@@ -278,7 +285,7 @@ class Run:
             self._feed(events.LaunchFailed(task_ids=task_ids))
 
     def _collect(self) -> None:
-        self.report.timeline.mapped(self.now)
+        self.collecting = False
         sizes, pairs = self._gather()
         self.report.timeline.merged(self.now)
         self._feed(events.Collected(sizes=sizes, pairs=pairs))
@@ -326,7 +333,7 @@ class Run:
             keys=keys,
             files=files,
             limit=self.spec.top,
-            timeline=self.report.timeline.spans,
+            timeline=self.report.spans(),
             phases=self.report.timeline.phases(),
         )
 

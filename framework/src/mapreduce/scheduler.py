@@ -111,7 +111,7 @@ def run(spec: RunSpec, place: Place, progress: Progress) -> Result:
     except BaseException:
         folder.remove()
         raise
-    result.on_close = folder.remove
+    result.on_close, result.on_keep = folder.remove, folder.close
     return result
 
 

@@ -7,6 +7,7 @@ import bisect
 from collections.abc import Collection, Sequence
 
 from mapreduce.state import Agent, Attempt, Unit
+from mapreduce.work import Work
 
 SLOW = 2.0
 """Times the usual duration that makes a task a straggler."""
@@ -26,8 +27,9 @@ Running = Sequence[tuple[str, Attempt, Agent]]
 class Speculation:
     """Knows how long tasks take, and which take too long."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: Work) -> None:
         self.launched = 0
+        self._work = work
         self._paces: dict[str, list[float]] = {"map": [], "reduce": []}
         self._asked = float("-inf")
 
@@ -61,6 +63,8 @@ class Speculation:
             (self._lateness(attempt, agent, now), attempt, agent)
             for _, attempt, agent in running
             if len(attempt.unit.live) < MOST_TASKS
+            # While a block is mapped again, reducers would look for a result that is lost.
+            and (attempt.unit.kind == "map" or self._work.collected)
         ]
         late.sort(key=lambda one: -one[0])
         return [(attempt, agent) for lateness, attempt, agent in late if lateness > 0]

@@ -66,7 +66,7 @@ class Unit:
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """A task: `live` until it ended or was given up, `counted` once its result was taken.
+    """A task: `live` until it ended or was given up.
 
     `heard` is when anything was last known of it, `began` when a worker took it up; it is
     `speculative` where another one of its unit's ran already.
@@ -79,7 +79,6 @@ class Attempt:
     speculative: bool = False
     began: float | None = None
     live: bool = True
-    counted: bool = False
 
 
 @dataclass(slots=True, eq=False)

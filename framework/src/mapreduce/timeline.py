@@ -18,7 +18,10 @@ def seconds(timing: dict[str, Any]) -> float:
 
 
 class Timeline:
-    """Notes launches and ends; times are seconds of any one clock, spans begin at `began`."""
+    """Notes launches and ends; times are seconds of any one clock, spans begin at `began`.
+
+    Agents go by their ids here.
+    """
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
@@ -42,18 +45,18 @@ class Timeline:
             self._add("offers", "", self.began, now)
         self._launched.setdefault(executor_id, now)
 
-    def running(self, executor_id: str, host: str, now: float) -> None:
+    def running(self, executor_id: str, agent: str, now: float) -> None:
         """Note that a task of an executor's runs."""
         self._ends.setdefault("start-up", now)
         if executor_id not in self._started and executor_id in self._launched:
             self._started.add(executor_id)
-            self._add("start", host, self._launched[executor_id], now, task=executor_id)
+            self._add("start", agent, self._launched[executor_id], now, task=executor_id)
 
     def ended(
         self,
         update: Update,
         kind: str,
-        host: str,
+        agent: str,
         receipt: dict[str, Any],
         now: float,
         *,
@@ -67,7 +70,7 @@ class Timeline:
             self._spent[f"{kind} {name}"] = spent + float(timing.get(name, 0.0))
         self._add(
             kind,
-            host,
+            agent,
             max(self.began, now - seconds(timing)),
             now,
             worker=int(timing.get("pid", 0)),
@@ -111,12 +114,12 @@ class Timeline:
         found["mapping cpu"] = self._spent.get("map cpu", 0.0)
         return found
 
-    def _add(self, kind: str, host: str, began: float, ended: float, **more: Any) -> None:
+    def _add(self, kind: str, agent: str, began: float, ended: float, **more: Any) -> None:
         fields: dict[str, Any] = {"worker": 0, **more}
         self.spans.append(
             Span(
                 kind=kind,
-                agent=host,
+                agent=agent,
                 began=began - self.began,
                 ended=ended - self.began,
                 **fields,
