@@ -70,10 +70,14 @@ def test_the_lines_say_where_the_time_went(result):
 
 
 def test_a_run_of_nothing_has_a_summary(result):
-    """No rate, no tasks, no division by nothing."""
-    result.timeline, result.phases = [], {}
-    lines = list(summary.lines(result, 0, 0.5))
-    assert lines[-2:] == ["Tasks: none", "12345 keys from 0 bytes in 0.5 s"]
+    """No rate, no tasks, no division by nothing, and a word about it."""
+    result.timeline, result.phases, result.keys = [], {}, 0
+    assert list(summary.lines(result, 0, 0.5))[-3:] == [
+        "Tasks: none",
+        "There are no keys: the job found none, the inputs are empty.",
+        "0 keys from 0 bytes in 0.5 s",
+    ]
+    assert list(summary.lines(result, 5, 0.5))[-2] == "There are no keys: the job found none."
 
 
 def test_the_report_is_the_same_for_programs(result, tmp_path):

@@ -51,7 +51,14 @@ def parser() -> Parser:
     top = Parser(prog="mapreduce", description="MapReduce on Apache Mesos.")
     top.add_argument("--version", action="store_true", help="show the version and end")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    _add_run(commands.add_parser("run", help="run a job", description="Run a job on a cluster."))
+    _add_run(
+        commands.add_parser(
+            "run",
+            help="run a job",
+            usage="mapreduce run JOB INPUT... --master ADDRESS [OPTION]...",
+            description="Run a job on a cluster.",
+        )
+    )
     new = commands.add_parser(
         "new", help="write a job to start from", description="Write a commented job to start from."
     )
@@ -214,10 +221,10 @@ def run(words: Sequence[str], running: Callable[[], None]) -> int:
 
 
 def _new(path: Path) -> None:
-    from mapreduce import starter
+    from mapreduce.starter import NAME, write
 
-    starter.write(path)
-    _say(f"{path} is a job. Try it: mapreduce run {path}:{starter.NAME} INPUT...")
+    write(path)
+    _say(f"{path} holds a job. Try it: mapreduce run {path}:{NAME} INPUT...")
 
 
 def _jobs(only: str | None) -> None:

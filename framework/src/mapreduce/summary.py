@@ -43,6 +43,10 @@ def lines(result: "Result", inputs: int, seconds: float) -> Iterator[str]:
     if workers:
         yield f"Workers: {workers}"
     yield f"Tasks: {tasks(result.timeline)}"
+    if not result.keys:
+        yield "There are no keys: the job found none" + (
+            "." if inputs else ", the inputs are empty."
+        )
     rate = f" ({size(round(inputs / seconds))}/s)" if inputs >= 1e6 else ""
     yield f"{result.keys} keys from {size(inputs)} in {seconds:.1f} s{rate}"
 
