@@ -70,8 +70,8 @@ class Storage:
         headers = options.get("headers", {})
         if options.keys() - {"headers"} or not isinstance(headers, dict):
             raise UsageError(
-                f"The storage options for {shown(url)!r} hold {', '.join(map(repr, options))}; for http "
-                "and https there is one, 'headers', an object."
+                f"The storage options for {shown(url)!r} hold {', '.join(map(repr, options))}; "
+                "for http and https there is one, 'headers', an object."
             )
         return {name: str(value) for name, value in headers.items()}
 
