@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from conformance.pocket import Daemon, PocketCluster
 from conformance.wire import request
-from framework_lab import AGENT, Command, Gates, await_, counted, make_book
+from framework_lab import AGENT, Command, Gates, await_, make_book
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -58,7 +59,19 @@ def master(pocket: PocketCluster) -> Daemon:
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_book(tmp_path_factory.mktemp("book") / "book.txt", 12 << 20)
+    path = tmp_path_factory.mktemp("book") / "book.txt"
+    make_book(path, 12 << 20)
+    return path
+
+
+def counted(*texts: Path) -> bytes:
+    """Return the output that is expected for these texts, by `collections.Counter`."""
+    expected: Counter[str] = Counter()
+    for text in texts:
+        expected.update(text.read_bytes().decode("utf-8", "surrogateescape").split())
+    rows = sorted(expected.items(), key=lambda row: (-row[1], row[0]))
+    lines = "".join(f"{word}\t{count}\n" for word, count in rows)
+    return lines.encode("utf-8", "surrogateescape")
 
 
 @pytest.fixture
