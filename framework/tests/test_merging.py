@@ -77,10 +77,9 @@ def test_a_table_at_its_limit_is_dumped_as_a_run(tmp_path_factory, texts):
     merger.add(payloads(folder, texts))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(merging, "LIMIT_KEYS", 3)
-        dumped = 0
         while merger.busy:
-            dumped += merger.step()
-    assert len(merger.runs) == dumped
+            before = len(merger.runs)
+            assert merger.step() == (len(merger.runs) > before)
     merger.dump()
     table = Letters().table()
     sizes = [0] * BUCKETS
@@ -92,6 +91,20 @@ def test_a_table_at_its_limit_is_dumped_as_a_run(tmp_path_factory, texts):
     assert merger.sizes == sizes
     assert dict(table.rows()) == Counter("".join(texts))
     assert merger.pairs >= len(table)
+
+
+def test_a_table_makes_room_for_a_payload_that_would_not_fit_beside_it(tmp_path, monkeypatch):
+    """The limit holds before the payload is merged, not only after."""
+    merger = Merger(Letters(), tmp_path)
+    first, second = payloads(tmp_path, ["ab", "cd"])
+    merger.add([first])
+    assert not merger.step()
+    table = Letters().table()
+    table.merge(first.read_bytes())
+    monkeypatch.setattr(merging, "LIMIT_BYTES", table.nbytes + 1)
+    merger.add([second])
+    assert merger.step()
+    assert merger.pairs == 2
 
 
 def test_what_was_dumped_is_reduced_here_where_no_task_does(tmp_path):

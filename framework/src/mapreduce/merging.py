@@ -20,6 +20,9 @@ LIMIT_KEYS = 300_000
 LIMIT_BYTES = 64 << 20
 """Of the table: what one process merges and sorts within its memory."""
 
+EXPANSION = 6
+"""How many times its size a payload takes in a table, at most and about."""
+
 
 class Merger:
     """Merges payloads that arrived into a table, one at a time, and dumps it at its limit."""
@@ -46,13 +49,16 @@ class Merger:
 
     def step(self) -> bool:
         """Merge a payload; return whether the table was dumped, as it passed its limit."""
+        before = len(self.runs)
         payload = self._pending.popleft().read_bytes()
+        if self._table.nbytes + EXPANSION * len(payload) > LIMIT_BYTES:
+            self.dump()
         with failures("combining"):
             self._table.merge(payload)
-        if len(self._table) < LIMIT_KEYS and self._table.nbytes < LIMIT_BYTES:
-            return False
-        self.dump()
-        return True
+        del payload
+        if len(self._table) >= LIMIT_KEYS or self._table.nbytes >= LIMIT_BYTES:
+            self.dump()
+        return len(self.runs) > before
 
     def drain(self) -> None:
         """Merge what waits."""
