@@ -12,10 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mapreduce import counts
-from mapreduce.counting import SHORT, Kernel
 from mapreduce.counts import CountTable
 from mapreduce.job import Block, Job
 from mapreduce.jobs.wordcount import WordCount
+from mapreduce.kernel.counting import Kernel
+from mapreduce.kernel.slots import SHORT
 from mapreduce.tables import BUCKETS, bucket
 
 SPACES = [chr(code) for code in range(0x3001) if chr(code).isspace()]
@@ -148,6 +149,21 @@ def test_the_kernel_knows_the_buckets(keys):
     assert starts[-1] == len(keys)
 
 
+@given(added=st.dictionaries(KEYS, st.integers(1, 3), max_size=100))
+def test_keys_come_in_order(added):
+    """By key, or by count and then key; those of more than 15 bytes by their beginning."""
+    kernel = Kernel()
+    kernel.add(*counts._columns(added.items()))
+    for by_count in (False, True):
+        found, lengths, amounts = kernel.export(kernel.in_order(by_count=by_count))
+        keys = list(counts._cut(found, lengths))
+        assert dict(zip(keys, amounts.tolist(), strict=True)) == added
+        ranks = [(-added[key] if by_count else 0, key[:16].ljust(16, b"\0")) for key in keys]
+        assert ranks == sorted(ranks)
+        short = [(-added[key] if by_count else 0, key) for key in keys if len(key) < 16]
+        assert short == sorted(short)
+
+
 @pytest.fixture(params=["kernel", "dict"])
 def _engine(request, monkeypatch):
     """With compiled code, and as where there is no numba."""
@@ -228,7 +244,7 @@ def test_a_table_goes_over_to_compiled_code_and_keeps_what_it_has(monkeypatch):
 def test_without_numba_the_dict_serves(monkeypatch, capsys):
     """It is said once, in the executor's log."""
     monkeypatch.setattr(counts, "kernels", counts._Kernels())
-    monkeypatch.setitem(sys.modules, "mapreduce.counting", None)
+    monkeypatch.setitem(sys.modules, "mapreduce.kernel.counting", None)
     counts.prepare()
     counts.prepare()
     table = WordCount().table()
@@ -276,7 +292,7 @@ def test_what_a_job_does_in_its_own_way_is_done(job, rows):
 
 CACHE = """
 import sys
-from mapreduce.counting import Kernel, _count
+from mapreduce.kernel.counting import Kernel, _count
 kernel = Kernel()
 kernel.count(b"to be or not to be")
 print(len(kernel), _count._cache.cache_path, sum(_count.stats.cache_hits.values()))
@@ -308,7 +324,7 @@ def test_compiled_code_is_kept_and_found_again(tmp_path):
 def test_where_compiled_code_can_not_be_kept_it_is_compiled_all_the_same(tmp_path, capsys):
     """As for tasks on agents where nobody warmed the installation."""
     (tmp_path / "module.py").write_text(
-        "from mapreduce.compiling import compiled\n"
+        "from mapreduce.kernel.compiling import compiled\n"
         "@compiled('i8(i8)')\ndef double(number):\n    return 2 * number\n"
         "@compiled('i8(i8)')\ndef triple(number):\n    return 3 * number\n"
     )

@@ -17,8 +17,11 @@ import numpy as np
 from mapreduce.tables import BUCKETS, bucket, rows_of
 
 if TYPE_CHECKING:
-    from mapreduce.counting import Integers, Kernel
     from mapreduce.job import Block, Job, Row
+    from mapreduce.kernel.counting import Kernel
+    from mapreduce.kernel.slots import Integers
+
+    Keys = tuple[bytes, Integers]  # one behind the other, and their lengths
 
 PAYS = 8 << 20
 """Bytes of blocks and payloads that a dict takes in before compiled code is loaded: as many as it
@@ -37,7 +40,9 @@ class CountTable:
     `words` says that a block's pairs are its words, each with how often it occurs, as `str.split`
     finds them in the text decoded as UTF-8 with surrogateescape: then the kernel counts them
     itself, and the job's `map` is not called unless a dict is in use. `spelled` says that a
-    block's pairs are what it makes of these words; it is called once for many of the same.
+    block's pairs are what it makes of these words; it is called once for many of the same. Rows
+    come nearly in the order of their keys, or `by_count` from the highest count on, which makes
+    sorting them quick.
     """
 
     def __init__(
@@ -46,10 +51,12 @@ class CountTable:
         *,
         words: bool = False,
         spelled: Callable[[bytes], Iterable[bytes]] | None = None,
+        by_count: bool = False,
     ) -> None:
         self._job = job
         self._words = words or spelled is not None
         self._spelled = spelled
+        self._by_count = by_count
         self._pairs: dict[bytes, int] = {}
         self._kernel: Kernel | None = None
         self._unspelled: Kernel | None = None
@@ -101,12 +108,13 @@ class CountTable:
         """Bring what was counted as the kernel finds it into the form that was asked for."""
         if self._unspelled is None or self._spelled is None:
             return
-        counts: Counter[bytes] = Counter()
-        for word, count in _items(self._unspelled):
-            for seen in self._spelled(word):
-                counts[seen] += count
+        spelled: Counter[bytes] = Counter()
+        for keys, counts in _slices(self._unspelled, self._unspelled.places()[0]):
+            for word, count in zip(_cut(*keys), counts, strict=True):
+                for seen in self._spelled(word):
+                    spelled[seen] += count
         self._unspelled.clear()
-        self._add(counts.items())
+        self._add(spelled.items())
 
     def __len__(self) -> int:
         """Return the number of keys; not less, where words wait to be spelled."""
@@ -144,25 +152,31 @@ class CountTable:
         from mapreduce.job import Job
 
         self._spell()
-        items = self._pairs.items() if self._kernel is None else _items(self._kernel)
         if getattr(self._job.reduce, "__func__", None) is Job.reduce:
-            for key, count in items:
-                yield key.decode("utf-8", "surrogateescape"), count
+            for keys, counts in self._slices():
+                yield from zip(_texts(keys), counts, strict=True)
         else:
-            for key, count in items:
-                yield from rows_of(self._job.reduce(key, count))
+            for keys, counts in self._slices():
+                for key, count in zip(_cut(*keys), counts, strict=True):
+                    yield from rows_of(self._job.reduce(key, count))
+
+    def _slices(self) -> "Iterator[tuple[Keys, list[int]]]":
+        if self._kernel is not None:
+            yield from _slices(self._kernel, self._kernel.in_order(by_count=self._by_count))
+        else:
+            keys, lengths, counts = _columns(self._pairs.items())
+            yield (keys, lengths), counts.tolist()
+
+
+def _slices(kernel: "Kernel", places: "Integers") -> "Iterator[tuple[Keys, list[int]]]":
+    for start in range(0, len(places), SLICE):
+        keys, lengths, counts = kernel.export(places[start : start + SLICE])
+        yield (keys, lengths), counts.tolist()
 
 
 def maps_as(job: "Job[Any, Any]", kind: "type[Job[Any, Any]]") -> bool:
     """Whether the job maps and combines as that class does, whatever is derived from it."""
     return type(job).map is kind.map and type(job).combine is kind.combine
-
-
-def _items(kernel: "Kernel") -> Iterator[tuple[bytes, int]]:
-    places, _ = kernel.places()
-    for start in range(0, len(places), SLICE):
-        keys, lengths, counts = kernel.export(places[start : start + SLICE])
-        yield from zip(_cut(keys, lengths), counts.tolist(), strict=True)
 
 
 # The kernel, loaded once a process
@@ -192,7 +206,7 @@ def prepare(*, wait: bool = True) -> None:
 
 def _load() -> None:
     try:
-        from mapreduce.counting import Kernel
+        from mapreduce.kernel.counting import Kernel
     except Exception as error:  # numba is not there, or does not work here
         print(  # noqa: T201 the executor's standard error is its log
             f"mapreduce: counting without compiled code: {type(error).__name__}: {error}",
@@ -216,6 +230,15 @@ def _columns(items: Iterable[tuple[bytes, int]]) -> "tuple[bytes, Integers, Inte
 def _cut(keys: bytes, lengths: "Integers") -> Iterator[bytes]:
     for start, end in pairwise(accumulate(lengths.tolist(), initial=0)):
         yield keys[start:end]
+
+
+def _texts(keys: "Keys") -> Iterator[str]:
+    """Yield keys as text; bytes that are no UTF-8 as lone surrogates."""
+    if not keys[0].isascii():
+        return (key.decode("utf-8", "surrogateescape") for key in _cut(*keys))
+    text = keys[0].decode()
+    ends = pairwise(accumulate(keys[1].tolist(), initial=0))
+    return (text[start:end] for start, end in ends)
 
 
 def _encoded(keys: bytes, lengths: "Integers", counts: "Integers") -> bytes:

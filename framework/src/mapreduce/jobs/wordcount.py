@@ -48,5 +48,5 @@ class WordCount(Job[bytes, int]):
         if not maps_as(self, WordCount):
             return super().table()
         if self.words == "unicode":
-            return CountTable(self, spelled=texts.spelled)
-        return CountTable(self, words=True)
+            return CountTable(self, spelled=texts.spelled, by_count=True)
+        return CountTable(self, words=True, by_count=True)

@@ -6,8 +6,10 @@ usable is found and nothing can be written, functions are compiled in memory.
 """
 
 import functools
+import hashlib
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from numba import njit
@@ -22,7 +24,21 @@ from numba.extending import intrinsic
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _BesideTheModule(InTreeCacheLocator):
+class _WholeFolder:
+    """What is compiled is valid as long as no module beside it changes: functions call others."""
+
+    _py_file: str
+
+    def get_source_stamp(self) -> str:
+        modules = sorted(Path(self._py_file).parent.glob("*.py"))
+        return hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()
+
+
+class _WhereTheUserSays(_WholeFolder, UserProvidedCacheLocator):
+    pass
+
+
+class _BesideTheModule(_WholeFolder, InTreeCacheLocator):
     """The module's __pycache__, also where it can only be read."""
 
     def ensure_cache_path(self) -> None:
@@ -30,7 +46,7 @@ class _BesideTheModule(InTreeCacheLocator):
 
 
 class _Files(CompileResultCacheImpl):
-    _locator_classes = [UserProvidedCacheLocator, _BesideTheModule]
+    _locator_classes = [_WhereTheUserSays, _BesideTheModule]
 
 
 class _Cache(FunctionCache):
@@ -55,8 +71,8 @@ class _Cache(FunctionCache):
 def _warn(folder: str, reason: str) -> None:
     """Say once what costs some seconds at each start."""
     print(  # noqa: T201 the executor's standard error is its log
-        f"mapreduce: compiled in memory, as {folder} cannot be written ({reason}). Where somebody "
-        "who can write there runs `python -c 'import mapreduce.counting'` once, this is saved",
+        f"mapreduce: compiled in memory, as {folder} cannot be written ({reason}). To save this "
+        "time, let somebody who can run `python -c 'import mapreduce.kernel.counting'` once.",
         file=sys.stderr,
     )
 
