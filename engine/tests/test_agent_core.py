@@ -1,5 +1,7 @@
 """The agent's decisions: events in, actions out, with a clock that stands still."""
 
+import json
+
 import pytest
 from agent_core import LEADER, NOW, Core, kinds, sent, statuses, told, update
 from fake_master import AGENT_ID, framework, resources, task
@@ -7,9 +9,11 @@ from fake_master import AGENT_ID, framework, resources, task
 from pocket_mesos.agent import actions, events
 from pocket_mesos.agent.errors import IllegalTransitionError
 from pocket_mesos.agent.state import ExecutorState, Phase, allocated
+from pocket_mesos.authorization import Authorizer, parse
 from pocket_mesos.containerizer.config import Limitation, Limits
 from pocket_mesos.protocol import executor as executor_api
 from pocket_mesos.protocol import link
+from pocket_mesos.protocol.base import replace
 from pocket_mesos.protocol.mesos import (
     CommandInfo,
     ExecutorID,
@@ -73,6 +77,15 @@ def test_registration_backs_off_to_a_minute() -> None:
     core.master(link.Registered(agent_id=AGENT_ID, total_ping_timeout_seconds=75.0))
     done = core.feed(events.LinkLost(reason="x"))
     assert done[-1] == actions.StartTimer(key=("register",), seconds=1.0)
+
+
+def test_a_refused_credential_ends_the_agent_and_spares_its_executors() -> None:
+    """Asking again would not help; an agent with a good credential can take them over."""
+    core = Core()
+    core.running(task("t", "sleep"))
+    assert core.feed(events.AuthenticationRefused(master=LEADER)) == [
+        actions.Exit(status=1, message="Master master@127.0.0.1:5050 refused authentication")
+    ]
 
 
 def test_a_silent_master_is_given_up() -> None:
@@ -625,3 +638,48 @@ def test_time_is_the_callers() -> None:
     core.now = NOW + 5
     (status,) = statuses(kill(core, "t"))
     assert status.timestamp == NOW + 5
+
+
+# --- authorization ---------------------------------------------------------------------------
+
+
+def www_only() -> Authorizer:
+    rule = {"principals": {"type": "ANY"}, "users": {"values": ["www"]}}
+    return Authorizer(parse(json.dumps({"permissive": False, "run_tasks": [rule]})))
+
+
+def test_an_agent_has_its_own_say_about_users() -> None:
+    """Nothing is launched, and nothing stays behind once the framework knows."""
+    core = Core(authorizer=www_only())
+    done = core.run(task("t", CommandInfo(value="true", user="root")))
+    (status,) = statuses(done)
+    assert (status.state, status.reason) == (TaskState.TASK_ERROR, "REASON_TASK_UNAUTHORIZED")
+    assert status.message == "Framework m-f is not authorized to launch task t"
+    assert "LaunchContainer" not in kinds(done)
+    assert status.uuid is not None
+    core.acknowledge("t", status.uuid)
+    assert not core.agent.frameworks
+    assert "LaunchContainer" in kinds(core.run(task("u", CommandInfo(value="true", user="www"))))
+
+
+def test_an_executor_that_was_never_allowed_is_reported_gone() -> None:
+    """The master has put its resources aside; it needs to know that they are free."""
+    core = Core(authorizer=www_only())
+    done = core.run(task("t", executor=CUSTOM))
+    (gone,) = (one for one in sent(done) if isinstance(one, link.ExitedExecutor))
+    assert gone.executor_id == CUSTOM.executor_id
+
+
+def test_a_group_is_refused_as_a_whole() -> None:
+    """One task under a wrong user spoils all."""
+    core = Core(authorizer=www_only())
+    group = TaskGroupInfo(
+        tasks=[task(name, CommandInfo(value="x", user=name)) for name in ("www", "root")]
+    )
+    executor = replace(CUSTOM, type=ExecutorType.DEFAULT, command=None)
+    info = framework()
+    done = core.master(link.RunTaskGroup(framework=info, executor=executor, task_group=group))
+    assert {(one.task_id.value, one.reason) for one in statuses(done)} == {
+        ("www", "REASON_TASK_GROUP_UNAUTHORIZED"),
+        ("root", "REASON_TASK_GROUP_UNAUTHORIZED"),
+    }

@@ -139,9 +139,65 @@ def test_value_from_a_file(tmp_path: Path) -> None:
 
 def test_feature_that_pocket_lacks_is_refused_clearly() -> None:
     """A known flag of Mesos never is silently without effect when it asks for security."""
-    with pytest.raises(FlagsError, match=r"authenticate_agents.*Pocket Mesos lacks"):
-        load("--authenticate_agents")
-    assert load("--no-authenticate_agents").authenticate_agents is False
+    with pytest.raises(FlagsError, match=r"authenticators.*Pocket Mesos lacks"):
+        load("--authenticators=kerberos")
+    assert load("--authenticators=crammd5").authenticators == "crammd5"
+    with pytest.raises(FlagsError, match=r"HTTP authenticator 'jwt' not found"):
+        load("--http_authenticators=jwt")
+
+
+def test_former_names_of_authentication() -> None:
+    """As Mesos' deprecated names."""
+    for old, new in (
+        ("authenticate", "authenticate_frameworks"),
+        ("authenticate_slaves", "authenticate_agents"),
+        ("authenticate_http", "authenticate_http_readwrite"),
+    ):
+        assert getattr(load(f"--{old}"), new) is True
+
+
+def test_a_path_of_secrets_is_a_path(tmp_path: Path) -> None:
+    """/flags shows where they are; secrets given in the flag itself are not even repeated."""
+    for given in (f"{tmp_path}/c", f"file://{tmp_path}/c"):
+        assert load(f"--credentials={given}").printed()["credentials"] == f"{tmp_path}/c"
+    for given in ('{"credentials": [{"principal": "a", "secret": "tell"}]}', "a tell\nb tell", ""):
+        with pytest.raises(FlagsError) as error:
+            load(f"--credentials={given}")
+        assert "expecting the path of a file" in str(error.value)
+        assert "tell" not in str(error.value)
+
+
+def test_a_password_in_an_address_is_not_printed() -> None:
+    """/flags is read by many."""
+    for given, shown in (
+        ("zk://user:p@ss@h1:2181,h2:2181/m", "zk://user:***@h1:2181,h2:2181/m"),
+        ("zk://h1:2181,h2:2181/m@x", "zk://h1:2181,h2:2181/m@x"),
+        ("zk://h/m", "zk://h/m"),
+    ):
+        flags = load(f"--zk={given}")
+        assert (flags.zk, flags.printed()["zk"]) == (given, shown)
+
+
+def test_an_address_from_a_file_is_printed_as_its_path(tmp_path: Path) -> None:
+    """As in Mesos, so that a password can be kept out of /flags there too."""
+    (tmp_path / "zk").write_text("zk://user:tell@h/m\n")
+    flags = load(f"--zk=file://{tmp_path}/zk")
+    assert (flags.zk, flags.printed()["zk"]) == ("zk://user:tell@h/m", f"{tmp_path}/zk")
+
+
+def test_lists_come_inline_or_from_a_file(tmp_path: Path) -> None:
+    """As JSON, as file://, and as a mere path, which Mesos calls deprecated."""
+    text = '{"permissive": false}'
+    (tmp_path / "acls").write_text(text)
+    for given in (text, f"file://{tmp_path}/acls", f"{tmp_path}/acls"):
+        flags = load(f"--acls={given}")
+        assert flags.acls is not None
+        assert not flags.acls.permissive
+        assert flags.printed()["acls"] == "permissive: false\n"
+    with pytest.raises(FlagsError, match=r"acls.*Unknown action 'run_task'"):
+        load('--acls={"run_task": []}')
+    with pytest.raises(FlagsError, match=r"acls.*No such file"):
+        load(f"--acls={tmp_path}/missing")
 
 
 def test_validators_refuse_nonsense() -> None:

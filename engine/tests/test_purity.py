@@ -33,6 +33,7 @@ IMPURE = frozenset(
 
 PURE = [
     "allocator",
+    "authorization",
     "protocol",
     "resources",
     "http/messages.py",

@@ -58,3 +58,71 @@ def test_reserved_resources_stop_an_agent(tmp_path: Path, flags: list[str]) -> N
     """Reservations are absent; what was promised to one role is not offered to all."""
     said = refused(AGENT, f"--work_dir={tmp_path / 'w'}", f"--runtime_dir={tmp_path / 'r'}", *flags)
     assert "reserved for a role" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (
+            ["--credentials={tmp}/none"],
+            (
+                "Failed to read credentials file '{tmp}/none': No such file or directory "
+                "(see --credentials flag)"
+            ),
+        ),
+        (
+            ["--credentials={tmp}/empty"],
+            "Credentials file must contain at least one credential (see --credentials flag)",
+        ),
+        (
+            ["--authenticate_http_readonly"],
+            (
+                "Failed to create HTTP authenticator module 'basic': No credentials provided for "
+                "the default 'basic' HTTP authenticator for realm 'mesos-master-readonly'"
+            ),
+        ),
+        (
+            ["--authenticate_http_frameworks", "--credentials={tmp}/good"],
+            (
+                "Missing `--http_framework_authenticators` flag. This must be used in conjunction "
+                "with `--authenticate_http_frameworks`"
+            ),
+        ),
+    ],
+)
+def test_bad_credentials_stop_a_master(tmp_path: Path, flags: list[str], sentence: str) -> None:
+    """Better no master than one that lets everybody in, or nobody."""
+    (tmp_path / "empty").touch()
+    (tmp_path / "good").write_text("a b")
+    given = [one.replace("{tmp}", str(tmp_path)) for one in flags]
+    said = refused(MASTER, f"--work_dir={tmp_path / 'w'}", *given)
+    assert sentence.replace("{tmp}", str(tmp_path)) in said
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (
+            ["--credential={tmp}/none"],
+            (
+                "Failed to read credential file '{tmp}/none': No such file or directory "
+                "(see --credential flag)"
+            ),
+        ),
+        (["--credential={tmp}/empty"], "Empty credential file '{tmp}/empty'"),
+        (
+            ["--http_credentials={tmp}/empty"],
+            "Credentials file must contain at least one credential (see --http_credentials flag)",
+        ),
+        (["--authenticate_http_readwrite"], "for realm 'mesos-agent-readwrite'"),
+    ],
+)
+def test_bad_credentials_stop_an_agent(tmp_path: Path, flags: list[str], sentence: str) -> None:
+    """Before anything is touched."""
+    (tmp_path / "empty").touch()
+    given = [one.replace("{tmp}", str(tmp_path)) for one in flags]
+    folders = [f"--work_dir={tmp_path / 'w'}", f"--runtime_dir={tmp_path / 'r'}"]
+    said = refused(AGENT, *folders, *given)
+    assert sentence.replace("{tmp}", str(tmp_path)) in said
+    assert not (tmp_path / "w").exists()

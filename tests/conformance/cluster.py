@@ -64,7 +64,7 @@ def find_leader(masters: tuple[Address, ...]) -> Address:
             return master
         location = answer.header("Location")
         if location and resolvable(leader := Address.parse(location)):
-            return leader
+            return leader.known_as(master.credential)
         told += f"\n{master}: {answer.status} {location or answer.body}"
     raise NoClusterError(f"no leading master found{told}")
 
@@ -230,4 +230,4 @@ def first_agent(master: Address) -> Address:
         agent = eventually(active, f"an active agent at {master}", patience=30)
     except AssertionError as error:
         raise NoClusterError(str(error)) from error
-    return Address.parse(agent["pid"].split("@")[1])
+    return Address.parse(agent["pid"].split("@")[1]).known_as(master.credential)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,16 @@ GIVEN = os.environ.get("MESOS_MASTER", "")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "transcript(name): the recording that backs this test")
+    config.addinivalue_line("markers", "documented(page): where Mesos' own documents back it")
+
+
+def credential() -> tuple[str, str] | None:
+    """Read the file that MESOS_CREDENTIAL names: as whom the suite comes to a secured cluster."""
+    path = os.environ.get("MESOS_CREDENTIAL")
+    if not path:
+        return None
+    given = json.loads(Path(path).read_text())
+    return given["principal"], given["secret"]
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +42,10 @@ def anywhere() -> Iterator[Cluster]:
     own = None
     try:
         if GIVEN:
-            masters = tuple(Address.parse(item) for item in GIVEN.split(","))
+            own_name = credential()
+            masters = tuple(Address.parse(item).known_as(own_name) for item in GIVEN.split(","))
             agent = os.environ.get("MESOS_AGENT")
-            yield Cluster.at(masters, Address.parse(agent) if agent else None)
+            yield Cluster.at(masters, Address.parse(agent).known_as(own_name) if agent else None)
         else:
             own = PocketCluster()
             master = own.start_master()

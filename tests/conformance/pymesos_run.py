@@ -38,18 +38,23 @@ def python_of(cluster: Cluster) -> str:
     return sys.executable
 
 
-def run(cluster: Cluster, master: str) -> dict[str, Any]:
+def run(cluster: Cluster, master: str, *, role: str = "conformance-pymesos") -> dict[str, Any]:
     """Run scheduler and executor to their end; return what the scheduler was told."""
     if importlib.util.find_spec("pymesos") is None:
         pytest.skip(f"no PyMesos in {sys.executable}")
     given = {
         "master": master,
         "user": cluster.user,
+        "role": role,
         "agent_id": cluster.agent.agent_id,
         "executor": inline(HERE / "pymesos_executor.py", python_of(cluster)),
     }
-    program = [sys.executable, str(HERE / "pymesos_scheduler.py"), json.dumps(given)]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    if cluster.master.credential is not None:
+        given["principal"], given["secret"] = cluster.master.credential
+    program = [sys.executable, str(HERE / "pymesos_scheduler.py")]
+    done = subprocess.run(
+        program, input=json.dumps(given), capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return dict(json.loads(done.stdout.splitlines()[-1]))
 

@@ -1,6 +1,8 @@
 """A scheduler on PyMesos, a program of its own: PyMesos takes over SIGINT when imported.
 
-Arguments: one JSON object with master, user, agent_id and executor (a shell command).
+Standard input: one JSON object with master, user, role, agent_id, executor (a shell
+command),
+and principal and secret where the master wants them.
 Launches two tasks that finish and one that does not; sends that one's executor a message
 and kills it when the echo has come. Prints what it was told, as one JSON object.
 """
@@ -92,15 +94,21 @@ class Watching(Scheduler):  # type: ignore[misc]  # PyMesos has no types
 
 
 def main() -> None:
-    given = json.loads(sys.argv[1])
+    given = json.load(sys.stdin)
     scheduler = Watching(given)
     framework = {
         "user": given["user"],
         "name": "conformance pymesos",
-        "roles": ["conformance-pymesos"],
+        "roles": [given["role"]],
         "capabilities": [{"type": "MULTI_ROLE"}],
     }
-    driver = MesosSchedulerDriver(scheduler, framework, given["master"])
+    driver = MesosSchedulerDriver(
+        scheduler,
+        framework,
+        given["master"],
+        principal=given.get("principal"),
+        secret=given.get("secret"),
+    )
     watchdog = threading.Timer(90, driver.stop)
     watchdog.daemon = True
     watchdog.start()

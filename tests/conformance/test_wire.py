@@ -70,7 +70,8 @@ def compressed(cluster: Cluster, path: str, encoding: str) -> tuple[str | None, 
     """GET with Accept-Encoding; return the answer's encoding and its bytes."""
     master = cluster.master
     connection = http.client.HTTPConnection(master.host, master.port, timeout=TIMEOUT)
-    connection.request("GET", path, headers={"Accept-Encoding": encoding})
+    headers = {"Accept-Encoding": encoding, **master.authorization()}
+    connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     body = answer.read()
     connection.close()

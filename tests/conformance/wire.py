@@ -6,11 +6,12 @@ the tests must tell an end with a last chunk from a connection that was cut.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import json
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
@@ -26,6 +27,16 @@ class Address:
 
     host: str
     port: int
+    credential: tuple[str, str] | None = field(default=None, compare=False, repr=False)
+    """Principal and secret, shown with every request that brings no header of its own."""
+
+    def known_as(self, credential: tuple[str, str] | None) -> Address:
+        """Return the same place, for somebody else."""
+        return replace(self, credential=credential)
+
+    def authorization(self) -> dict[str, str]:
+        """Return the header that shows the credential."""
+        return {} if self.credential is None else {"Authorization": basic(*self.credential)}
 
     @classmethod
     def parse(cls, text: str) -> Address:
@@ -59,6 +70,11 @@ class Response:
         return json.loads(self.body)
 
 
+def basic(principal: str, secret: str) -> str:
+    """Return the value of the header that authenticates."""
+    return "Basic " + base64.b64encode(f"{principal}:{secret}".encode()).decode()
+
+
 def encode(body: Any) -> bytes:
     """Turn a request body into bytes: text as it is, anything else as JSON."""
     if body is None:
@@ -78,7 +94,7 @@ def request(
     try:
         payload = encode(body)
         connection.putrequest(method, path, skip_accept_encoding=True)
-        for name, value in (headers or {}).items():
+        for name, value in {**address.authorization(), **(headers or {})}.items():
             connection.putheader(name, value)
         if payload or method not in ("GET", "HEAD"):
             connection.putheader("Content-Length", str(len(payload)))
@@ -121,7 +137,8 @@ class EventStream:
         payload = encode(call)
         self._socket = socket.create_connection((address.host, address.port), timeout=TIMEOUT)
         self._file: BinaryIO = self._socket.makefile("rb")
-        fields = {"Host": str(address), **headers, "Content-Length": str(len(payload))}
+        fields = {"Host": str(address), **address.authorization(), **headers}
+        fields["Content-Length"] = str(len(payload))
         lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
         self._socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + payload)
         self.ended: str | None = None

@@ -96,6 +96,8 @@ class Agent:
                 registration.detected(self, event.leader)
             case events.LinkLost():
                 registration.lost(self)
+            case events.AuthenticationRefused():
+                registration.refused(self, event.master)
             case events.StopRequested():
                 executors.stop(self)
             case events.ShutdownRequested():

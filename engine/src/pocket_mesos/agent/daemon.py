@@ -21,6 +21,7 @@ from pocket_mesos.containerizer.config import Termination
 from pocket_mesos.containerizer.containerizer import Containerizer
 from pocket_mesos.containerizer.errors import LaunchError, SandboxError
 from pocket_mesos.containerizer.process import ProcessId
+from pocket_mesos.credentials import Credential
 from pocket_mesos.election import Detector
 from pocket_mesos.http.api import check_accept, read_call
 from pocket_mesos.http.client import Client
@@ -48,13 +49,14 @@ class Daemon:
         collector: GarbageCollector,
         client: Client,
         detector: Detector,
+        credential: Credential | None = None,
     ) -> None:
         """Put the parts together; :meth:`run` starts."""
         self.agent = agent
         self._containerizer = containerizer
         self._collector = collector
         self._detector = detector
-        self._link = MasterLink(client, self.handle)
+        self._link = MasterLink(client, self.handle, credential)
         self._streams: dict[str, EventStream] = {}
         """Executors' event streams, by container."""
         self._timers: dict[events.TimerKey, asyncio.TimerHandle] = {}

@@ -9,13 +9,17 @@ from pocket_mesos.agent import model
 from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.disk import GarbageCollector
 from pocket_mesos.agent.state import Executor
+from pocket_mesos.authorization import OPEN, Viewer, user_of_executor
 from pocket_mesos.containerizer.containerizer import Containerizer
+from pocket_mesos.http.authentication import Realm
 from pocket_mesos.http.files import Files
 from pocket_mesos.http.messages import Request, Response, endpoint_json, ok
 from pocket_mesos.http.router import Router
 from pocket_mesos.version import build_info
 
 PREFIXES = ("", "/slave(1)")
+
+_LOG = "/slave/log"
 
 
 class Endpoints:
@@ -41,37 +45,61 @@ class Endpoints:
             start_time: of the daemon.
         """
         self._agent = agent
+        self._authorizer = agent.settings.authorizer
         self._containerizer = containerizer
         self._collector = collector
         self._flags = flags
         self._log_file = log_file
         self._start_time = start_time
         self.recovery_seconds = 0.0
-        self.files = Files(self._attached)
+        self.files = Files(self._attached, self._may_read)
 
     def register(self, router: Router) -> None:
         """Serve everything."""
+        permit = self._authorizer.endpoint_permit
+        methods = ("GET",) if self._authorizer.enabled else None
+        router.add("/version", version)
+        router.add("/health", lambda _: ok(), prefixes=PREFIXES)
+        router.add("/state", self._state, prefixes=PREFIXES, realm=Realm.READONLY)
+        router.add(
+            "/flags",
+            lambda request: endpoint_json({"flags": self._flags}, request),
+            prefixes=PREFIXES,
+            realm=Realm.READONLY,
+            methods=methods,
+            permit=lambda principal: self.viewer(principal).flags,
+        )
         for path, handler in (
-            ("/state", self._state),
-            ("/flags", lambda request: endpoint_json({"flags": self._flags}, request)),
-            ("/health", lambda _: ok()),
             ("/containers", self._containers),
             ("/monitor/statistics", self._statistics),
             ("/containerizer/debug", lambda request: endpoint_json({"pending": []}, request)),
         ):
-            router.add(path, handler, prefixes=PREFIXES)
-        router.add("/version", version)
-        router.add("/metrics/snapshot", self._metrics)
-        self.files.register(router)
+            router.add(
+                path,
+                handler,
+                prefixes=PREFIXES,
+                realm=Realm.READONLY,
+                methods=methods,
+                permit=permit(path),
+            )
+        router.add(
+            "/metrics/snapshot",
+            self._metrics,
+            realm=Realm.READONLY,
+            permit=permit("/metrics/snapshot"),
+        )
+        self.files.register(router, permit("/files/debug"))
 
-    def state(self) -> Any:
-        """Return the body of /state."""
-        return model.state(self._agent, self._start_time, self._flags, self._flags.get("log_dir"))
+    def viewer(self, principal: str | None) -> Viewer:
+        """Return the eyes of somebody who asks."""
+        return Viewer(self._authorizer, principal)
 
-    def containers(self) -> list[dict[str, Any]]:
-        """Describe and measure all containers."""
+    def containers(self, viewer: Viewer) -> list[dict[str, Any]]:
+        """Describe and measure all containers that somebody may see."""
         return [
-            self._container(one) for one in self._agent.containers.values() if one.pid is not None
+            self._container(one)
+            for one in self._agent.containers.values()
+            if one.pid is not None and viewer.container(one.framework.info, one.info)
         ]
 
     def metrics(self) -> dict[str, float]:
@@ -86,23 +114,48 @@ class Endpoints:
         return dict(sorted({**values, **system_metrics()}.items()))
 
     def _attached(self) -> dict[str, str]:
-        shown = model.virtual_paths(self._agent)
+        shown = {name: one.directory for name, one in model.sandboxes(self._agent).items()}
         log_file = self._log_file()
         if log_file is not None:
-            shown["/slave/log"] = log_file
+            shown[_LOG] = log_file
         return shown
 
+    def _may_read(self, name: str, principal: str | None) -> bool:
+        """Whether somebody may read what is attached under a name: the log or a sandbox."""
+        if not self._authorizer.enabled:
+            return True
+        if name == _LOG:
+            return self._authorizer.approver("access_mesos_logs", principal).approves()
+        executor = model.sandboxes(self._agent)[name]
+        framework = executor.framework
+        user = None  # of a framework that is over Mesos knows no user
+        if self._agent.frameworks.get(framework.id) is framework:
+            alive = executor.id in framework.executors
+            user = (
+                user_of_executor(framework.info, framework.executors[executor.id].info)
+                if alive
+                else framework.info.user
+            )
+        return self._authorizer.approver("access_sandboxes", principal).approves(user)
+
     def _state(self, request: Request) -> Response:
-        return endpoint_json(self.state(), request)
+        body = model.state(
+            self._agent,
+            self.viewer(request.principal),
+            self._start_time,
+            self._flags,
+            self._flags.get("log_dir"),
+        )
+        return endpoint_json(body, request)
 
     def _containers(self, request: Request) -> Response:
-        return endpoint_json(self.containers(), request)
+        return endpoint_json(self.containers(self.viewer(request.principal)), request)
 
     def _statistics(self, request: Request) -> Response:
         without = ("container_id", "status")
         shown = [
             {name: value for name, value in one.items() if name not in without}
-            for one in self.containers()
+            for one in self.containers(Viewer(OPEN, None))
         ]
         return endpoint_json(shown, request)
 

@@ -94,6 +94,13 @@ class TimerFired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticationRefused:
+    """The master does not take this agent's credential."""
+
+    master: MasterInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopRequested:
     """The process is about to end (SIGTERM); a successor may take over."""
 
@@ -106,6 +113,7 @@ class ShutdownRequested:
 Event = (
     MasterDetected
     | LinkLost
+    | AuthenticationRefused
     | FromMaster
     | ExecutorSubscribed
     | ExecutorUpdated

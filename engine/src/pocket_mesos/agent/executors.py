@@ -18,6 +18,7 @@ from pocket_mesos.protocol import link
 from pocket_mesos.protocol.base import replace
 from pocket_mesos.protocol.mesos import (
     ContainerID,
+    ExecutorInfo,
     FrameworkID,
     Resource,
     ResourceLimitation,
@@ -276,17 +277,25 @@ def _ended(
     agent.emit(actions.StopTimer(key=("registration", executor.container_id)))
     agent.emit(actions.StopTimer(key=("shutdown", executor.container_id)))
     agent.emit(actions.CloseExecutor(container_id=executor.container_id))
-    if not executor.command and agent.connected:
-        call = link.ExitedExecutor(
-            framework_id=FrameworkID(value=executor.framework.id),
-            executor_id=executor.info.executor_id,
-            status=status,
-        )
-        agent.emit(actions.SendMaster(call=call))
+    if not executor.command:
+        tell_exited(agent, executor.framework, executor.info, status)
     if not executor.framework.terminating:
         for task in executor.live_tasks:
             _fail(agent, executor, task, limitation, now)
     remove_if_done(agent, executor)
+
+
+def tell_exited(
+    agent: "Agent", framework: Framework, info: ExecutorInfo, status: int = UNKNOWN_STATUS
+) -> None:
+    """Tell the master that an executor is gone, or never was, so that its resources are free."""
+    if agent.connected:
+        call = link.ExitedExecutor(
+            framework_id=FrameworkID(value=framework.id),
+            executor_id=info.executor_id,
+            status=status,
+        )
+        agent.emit(actions.SendMaster(call=call))
 
 
 def _fail(

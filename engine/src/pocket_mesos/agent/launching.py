@@ -9,6 +9,7 @@ from uuid import UUID
 from pocket_mesos.agent import actions, delivery, environment, executors
 from pocket_mesos.agent.paths import RunPaths
 from pocket_mesos.agent.state import Executor, ExecutorState, Framework, Phase, Task
+from pocket_mesos.authorization import user_of_task
 from pocket_mesos.containerizer.config import ContainerConfig
 from pocket_mesos.protocol import codec, link
 from pocket_mesos.protocol import executor as executor_api
@@ -80,9 +81,16 @@ def _run(
         log.warning("Ignoring tasks of framework %s, which is terminating", framework.id)
         return
     executor = framework.executors.get(info.executor_id.value)
+    unauthorized = _unauthorized(agent, framework, tasks, group is not None)
+    if unauthorized is not None:
+        _refuse(agent, framework, None, tasks, TaskState.TASK_ERROR, unauthorized, now)
+        if executor is None and not command:
+            executors.tell_exited(agent, framework, info)
+        return
     refusal = _refusal(executor, command)
     if refusal is not None:
-        _refuse(agent, framework, info, tasks, refusal, now)
+        lost = framework.lost_state
+        _refuse(agent, framework, info.executor_id, tasks, lost, refusal, now)
         return
     created = executor is None
     if executor is None:
@@ -139,6 +147,19 @@ _Refusal = tuple[str, str]
 """Reason and message."""
 
 
+def _unauthorized(
+    agent: "Agent", framework: Framework, tasks: list[TaskInfo], grouped: bool
+) -> _Refusal | None:
+    """Return that a task may not run as its user here: hosts differ in whom they know."""
+    runs = agent.settings.authorizer.approver("run_tasks", framework.info.principal)
+    for task in tasks:
+        if not runs.approves(user_of_task(framework.info, task)):
+            what = f"Framework {framework.id} is not authorized to launch task "
+            kind = "TASK_GROUP" if grouped else "TASK"
+            return f"REASON_{kind}_UNAUTHORIZED", what + task.task_id.value
+    return None
+
+
 def _refusal(executor: Executor | None, command: bool) -> _Refusal | None:
     if executor is None:
         return None
@@ -155,8 +176,9 @@ def _refusal(executor: Executor | None, command: bool) -> _Refusal | None:
 def _refuse(
     agent: "Agent",
     framework: Framework,
-    info: ExecutorInfo,
+    executor_id: ExecutorID | None,
     tasks: list[TaskInfo],
+    state: TaskState,
     refusal: _Refusal,
     now: float,
 ) -> None:
@@ -165,11 +187,11 @@ def _refuse(
         status = delivery.make(
             agent,
             task.task_id.value,
-            framework.lost_state,
+            state,
             now,
             reason=reason,
             message=message,
-            executor_id=info.executor_id,
+            executor_id=executor_id,
         )
         delivery.send(agent, framework, None, status)
 

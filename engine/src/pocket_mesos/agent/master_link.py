@@ -8,7 +8,9 @@ from collections.abc import Callable
 import msgspec
 
 from pocket_mesos.agent import events
+from pocket_mesos.credentials import Credential
 from pocket_mesos.election import endpoint
+from pocket_mesos.http.authentication import authorization
 from pocket_mesos.http.client import Client, RefusedError, Subscription, UnreachableError
 from pocket_mesos.protocol import codec, link, recordio
 from pocket_mesos.protocol.errors import ProtocolError
@@ -25,11 +27,24 @@ class MasterLink:
     def __init__(
         self,
         client: Client,
-        notify: Callable[[events.FromMaster | events.LinkLost], None],
+        notify: Callable[
+            [events.FromMaster | events.LinkLost | events.AuthenticationRefused], None
+        ],
+        credential: Credential | None = None,
     ) -> None:
-        """Prepare; nothing is opened before :meth:`connect`."""
+        """Prepare; nothing is opened before :meth:`connect`.
+
+        Args:
+            client: makes the connections.
+            notify: is told what the master says.
+            credential: shown with every call.
+        """
         self._client = client
         self._notify = notify
+        self._headers = {}
+        if credential is not None:
+            value = authorization(credential.principal, credential.secret)
+            self._headers["Authorization"] = value
         self._task: asyncio.Task[None] | None = None
         self._stream: Subscription | None = None
         self._calls: asyncio.Queue[link.Call] = asyncio.Queue()
@@ -66,9 +81,13 @@ class MasterLink:
         host, port = endpoint(leader)
         url = f"http://{host}:{port}{link.PATH}"
         try:
-            stream = await self._client.subscribe(url, codec.encode(call))
+            stream = await self._client.subscribe(url, codec.encode(call), headers=self._headers)
         except (UnreachableError, RefusedError) as error:
             reason = str(error)
+            if self._headers and isinstance(error, RefusedError) and error.status == 401:
+                self._task = None
+                self._notify(events.AuthenticationRefused(master=leader))
+                return
         else:
             reason = await self._serve(url, stream, calls)
         log.warning("No link to the master at %s:%d: %s", host, port, reason)
@@ -106,7 +125,7 @@ class MasterLink:
             body = b"".join(recordio.encode(codec.encode(call)) for call in batch)
             try:
                 answer = await self._client.request(
-                    "POST", url, body=body, headers={"Mesos-Stream-Id": stream_id}
+                    "POST", url, body=body, headers={**self._headers, "Mesos-Stream-Id": stream_id}
                 )
             except UnreachableError as error:
                 return str(error)

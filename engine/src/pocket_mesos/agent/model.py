@@ -1,18 +1,22 @@
 """The JSON that the agent's endpoints show: /state and what it is made of."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.settings import CAPABILITIES
 from pocket_mesos.agent.state import Executor, Framework, Task, allocated, role_of
+from pocket_mesos.authorization import Viewer
 from pocket_mesos.protocol import codec
 from pocket_mesos.protocol.mesos import DiscoveryInfo, Labels, TaskInfo, TaskStatus
 from pocket_mesos.resources import EMPTY, Resources, attributes_model, model
 from pocket_mesos.version import build_info
 
 
-def state(agent: Agent, start_time: float, flags: dict[str, str], log_dir: str | None) -> Any:
-    """Return the body of /state."""
+def state(
+    agent: Agent, viewer: Viewer, start_time: float, flags: dict[str, str], log_dir: str | None
+) -> Any:
+    """Return the body of /state, as far as somebody may see it."""
     total = Resources.of(agent.info.resources)
     held = model(allocated(agent.frameworks))
     body: dict[str, Any] = {
@@ -36,15 +40,19 @@ def state(agent: Agent, start_time: float, flags: dict[str, str], log_dir: str |
     }
     if agent.leader is not None:
         body["master_hostname"] = agent.leader.hostname
-    if log_dir is not None:
+    if log_dir is not None and viewer.flags:
         body["log_dir"] = log_dir
-    body["flags"] = flags
-    body["frameworks"] = [_framework(one) for one in agent.frameworks.values()]
-    body["completed_frameworks"] = [_framework(one) for one in agent.completed_frameworks]
+    if viewer.flags:
+        body["flags"] = flags
+    for name, some in (
+        ("frameworks", agent.frameworks.values()),
+        ("completed_frameworks", agent.completed_frameworks),
+    ):
+        body[name] = [_framework(one, viewer) for one in some if viewer.framework(one.info)]
     return body
 
 
-def _framework(framework: Framework) -> dict[str, Any]:
+def _framework(framework: Framework, viewer: Viewer) -> dict[str, Any]:
     info = framework.info
     shown: dict[str, Any] = {
         "id": framework.id,
@@ -60,12 +68,15 @@ def _framework(framework: Framework) -> dict[str, Any]:
         shown["roles"] = list(info.roles)
     else:
         shown["role"] = info.role or "*"
-    shown["executors"] = [_executor(one) for one in framework.executors.values()]
-    shown["completed_executors"] = [_executor(one) for one in reversed(framework.completed)]
+    for name, some in (
+        ("executors", framework.executors.values()),
+        ("completed_executors", reversed(framework.completed)),
+    ):
+        shown[name] = [_executor(one, viewer) for one in some if viewer.executor(info, one.info)]
     return shown
 
 
-def _executor(executor: Executor) -> dict[str, Any]:
+def _executor(executor: Executor, viewer: Viewer) -> dict[str, Any]:
     info = executor.info
     shown: dict[str, Any] = {
         "id": executor.id,
@@ -84,10 +95,16 @@ def _executor(executor: Executor) -> dict[str, Any]:
         shown["labels"] = _labels(info.labels)
     if info.type is not None:
         shown["type"] = info.type.value
-    shown["tasks"] = [_task(executor, one) for one in executor.launched.values()]
-    shown["queued_tasks"] = [_queued(executor, one.info) for one in executor.queued.values()]
+
+    def visible(tasks: Iterable[Task]) -> Iterable[Task]:
+        return viewer.tasks(executor.framework.info, tasks, lambda one: one.info)
+
     ended = (*executor.terminated.values(), *executor.completed)
-    shown["completed_tasks"] = [_task(executor, one) for one in ended]
+    shown["tasks"] = [_task(executor, one) for one in visible(executor.launched.values())]
+    shown["queued_tasks"] = [
+        _queued(executor, one.info) for one in visible(executor.queued.values())
+    ]
+    shown["completed_tasks"] = [_task(executor, one) for one in visible(ended)]
     return shown
 
 
@@ -154,17 +171,17 @@ def _discovery(discovery: DiscoveryInfo) -> Any:
     return codec.to_builtins(discovery)
 
 
-def virtual_paths(agent: Agent) -> dict[str, str]:
-    """Return what /files shows of sandboxes: real folders by the names that lead to them."""
-    shown: dict[str, str] = {}
+def sandboxes(agent: Agent) -> dict[str, Executor]:
+    """Return whose sandboxes /files shows: executors by the names that lead to their folders."""
+    shown: dict[str, Executor] = {}
     frameworks = (*agent.completed_frameworks, *agent.frameworks.values())
     for framework in frameworks:
         for executor in (*framework.completed, *framework.executors.values()):
             runs = executor.directory.rsplit("/", 1)[0]
             virtual = f"/frameworks/{framework.id}/executors/{executor.id}/runs/latest"
-            shown[executor.directory] = executor.directory
-            shown[f"{runs}/latest"] = executor.directory
-            shown[virtual] = executor.directory
+            shown[executor.directory] = executor
+            shown[f"{runs}/latest"] = executor
+            shown[virtual] = executor
     return shown
 
 

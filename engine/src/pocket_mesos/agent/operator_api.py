@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 from pocket_mesos.agent import operator_views
 from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.endpoints import PREFIXES, Endpoints
+from pocket_mesos.authorization import Viewer
 from pocket_mesos.http import api, messages
+from pocket_mesos.http.authentication import Realm
 from pocket_mesos.http.messages import JSON, Request, Response
 from pocket_mesos.http.operator import (
     FILE_CALLS,
@@ -59,25 +61,27 @@ class OperatorAPI:
         self._agent = agent
         self._endpoints = endpoints
         self._flags = flags
-        self._calls: dict[str, Callable[[], Any]] = {
-            "GET_HEALTH": lambda: {"healthy": True},
-            "GET_FLAGS": lambda: {"flags": pairs(self._flags)},
-            "GET_VERSION": lambda: {"version_info": build_info()},
-            "GET_METRICS": lambda: {"metrics": pairs(self._endpoints.metrics())},
-            "GET_LOGGING_LEVEL": lambda: {"level": logging_level()},
-            "GET_STATE": lambda: operator_views.state(agent),
-            "GET_AGENT": lambda: {"agent_info": codec.to_builtins(agent.info)},
-            "GET_FRAMEWORKS": lambda: operator_views.frameworks(agent),
-            "GET_EXECUTORS": lambda: operator_views.executors(agent),
-            "GET_TASKS": lambda: operator_views.tasks(agent),
+        self._calls: dict[str, Callable[[Viewer], Any]] = {
+            "GET_HEALTH": lambda _: {"healthy": True},
+            "GET_FLAGS": lambda _: {"flags": pairs(self._flags)},
+            "GET_VERSION": lambda _: {"version_info": build_info()},
+            "GET_METRICS": lambda _: {"metrics": pairs(self._endpoints.metrics())},
+            "GET_LOGGING_LEVEL": lambda _: {"level": logging_level()},
+            "GET_STATE": lambda v: operator_views.state(agent, v),
+            "GET_AGENT": lambda _: {"agent_info": codec.to_builtins(agent.info)},
+            "GET_FRAMEWORKS": lambda v: operator_views.frameworks(agent, v),
+            "GET_EXECUTORS": lambda v: operator_views.executors(agent, v),
+            "GET_TASKS": lambda v: operator_views.tasks(agent, v),
             "GET_CONTAINERS": self._containers,
-            "GET_OPERATIONS": dict,
-            "GET_RESOURCE_PROVIDERS": dict,
+            "GET_OPERATIONS": lambda _: {},
+            "GET_RESOURCE_PROVIDERS": lambda _: {},
         }
 
     def register(self, router: Router) -> None:
         """Serve the API."""
-        router.add("/api/v1", self.handle, methods=("POST",), prefixes=PREFIXES)
+        router.add(
+            "/api/v1", self.handle, methods=("POST",), prefixes=PREFIXES, realm=Realm.READWRITE
+        )
 
     def handle(self, request: Request) -> Response:
         """Answer a call."""
@@ -89,20 +93,23 @@ class OperatorAPI:
         except ProtocolError as error:
             return messages.bad_request(str(error))
         if call.type in FILE_CALLS:
-            return answer_files(call, self._endpoints.files, _SENTENCES)
+            return answer_files(call, self._endpoints.files, _SENTENCES, request.principal)
         if call.type in ABSENT:
             return _SENTENCES.absent(call.type)
         if call.type is None or call.type not in self._calls:
             return _SENTENCES.missing("type")
         if call.type == "GET_METRICS" and call.get_metrics is None:
             return _SENTENCES.missing("get_metrics")
+        viewer = self._endpoints.viewer(request.principal)
+        if call.type == "GET_FLAGS" and not viewer.flags:
+            return messages.forbidden()
         answer: dict[str, Any] = {"type": call.type}
-        body = self._calls[call.type]()
+        body = self._calls[call.type](viewer)
         if body is not None:
             answer[call.type.lower()] = body
         return messages.api_json(answer)
 
-    def _containers(self) -> dict[str, Any] | None:
+    def _containers(self, viewer: Viewer) -> dict[str, Any] | None:
         shown = [
             {
                 "framework_id": {"value": one["framework_id"]},
@@ -112,7 +119,7 @@ class OperatorAPI:
                 "container_status": one["status"],
                 "resource_statistics": one["statistics"],
             }
-            for one in self._endpoints.containers()
+            for one in self._endpoints.containers(viewer)
         ]
         return {"containers": shown} if shown else None
 

@@ -1,10 +1,11 @@
 """What the agent's operator API shows: the v1 messages of GET_STATE and its parts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.state import Executor, Framework, Task
+from pocket_mesos.authorization import Viewer
 from pocket_mesos.protocol import codec
 
 _SHARED = ("health_check", "check", "kill_policy", "max_completion_time", "labels", "discovery",
@@ -12,56 +13,72 @@ _SHARED = ("health_check", "check", "kill_policy", "max_completion_time", "label
 """Fields of TaskInfo that Task has as well."""
 
 
-def state(agent: Agent) -> dict[str, Any]:
+def state(agent: Agent, viewer: Viewer) -> dict[str, Any]:
     """Answer GET_STATE."""
     return {
-        "get_tasks": tasks(agent),
-        "get_executors": executors(agent),
-        "get_frameworks": frameworks(agent),
+        "get_tasks": tasks(agent, viewer),
+        "get_executors": executors(agent, viewer),
+        "get_frameworks": frameworks(agent, viewer),
     }
 
 
-def frameworks(agent: Agent) -> dict[str, Any]:
+def frameworks(agent: Agent, viewer: Viewer) -> dict[str, Any]:
     """Answer GET_FRAMEWORKS."""
+    live, completed = agent.frameworks.values(), agent.completed_frameworks
     return {
-        "frameworks": [_framework(one) for one in agent.frameworks.values()],
-        "completed_frameworks": [_framework(one) for one in agent.completed_frameworks],
+        "frameworks": [_framework(one) for one in live if viewer.framework(one.info)],
+        "completed_frameworks": [
+            _framework(one) for one in completed if viewer.framework(one.info)
+        ],
     }
 
 
-def executors(agent: Agent) -> dict[str, Any]:
+def executors(agent: Agent, viewer: Viewer) -> dict[str, Any]:
     """Answer GET_EXECUTORS."""
     return {
-        "executors": [_executor(one) for one in _live(agent)],
-        "completed_executors": [_executor(one) for one in _completed(agent)],
+        "executors": [_executor(one) for one in _live(agent, viewer)],
+        "completed_executors": [_executor(one) for one in _completed(agent, viewer)],
     }
 
 
-def tasks(agent: Agent) -> dict[str, Any]:
+def tasks(agent: Agent, viewer: Viewer) -> dict[str, Any]:
     """Answer GET_TASKS."""
-    live, completed = list(_live(agent)), list(_completed(agent))
+    live, completed = list(_live(agent, viewer)), list(_completed(agent, viewer))
+
+    def shown(of: Iterable[Executor], some: Callable[[Executor], Iterable[Task]]) -> list[Any]:
+        return [
+            _task(agent, executor, one)
+            for executor in of
+            for one in viewer.tasks(executor.framework.info, some(executor), lambda t: t.info)
+        ]
+
     return {
         "pending_tasks": [],
-        "queued_tasks": [_task(agent, e, t) for e in live for t in e.queued.values()],
-        "launched_tasks": [_task(agent, e, t) for e in live for t in e.launched.values()],
-        "terminated_tasks": [_task(agent, e, t) for e in live for t in e.terminated.values()],
-        "completed_tasks": [_task(agent, e, t) for e in (*live, *completed) for t in e.completed],
+        "queued_tasks": shown(live, lambda e: e.queued.values()),
+        "launched_tasks": shown(live, lambda e: e.launched.values()),
+        "terminated_tasks": shown(live, lambda e: e.terminated.values()),
+        "completed_tasks": shown([*live, *completed], lambda e: e.completed),
     }
 
 
-def _all_frameworks(agent: Agent) -> Iterator[Framework]:
-    yield from agent.frameworks.values()
-    yield from agent.completed_frameworks
+def _frameworks(agent: Agent, viewer: Viewer) -> Iterator[Framework]:
+    for framework in (*agent.frameworks.values(), *agent.completed_frameworks):
+        if viewer.framework(framework.info):
+            yield framework
 
 
-def _live(agent: Agent) -> Iterator[Executor]:
-    for framework in _all_frameworks(agent):
-        yield from framework.executors.values()
+def _live(agent: Agent, viewer: Viewer) -> Iterator[Executor]:
+    for framework in _frameworks(agent, viewer):
+        for executor in framework.executors.values():
+            if viewer.executor(framework.info, executor.info):
+                yield executor
 
 
-def _completed(agent: Agent) -> Iterator[Executor]:
-    for framework in _all_frameworks(agent):
-        yield from reversed(framework.completed)
+def _completed(agent: Agent, viewer: Viewer) -> Iterator[Executor]:
+    for framework in _frameworks(agent, viewer):
+        for executor in reversed(framework.completed):
+            if viewer.executor(framework.info, executor.info):
+                yield executor
 
 
 def _framework(framework: Framework) -> dict[str, Any]:

@@ -46,6 +46,12 @@ def lost(agent: "Agent") -> None:
         agent.emit(actions.StartTimer(key=_REGISTER, seconds=agent.backoff()))
 
 
+def refused(agent: "Agent", master: MasterInfo) -> None:
+    """Give up: asking again won't help. Executors live on for an agent with a good credential."""
+    message = f"Master {master.pid} refused authentication"
+    agent.emit(actions.Exit(status=1, message=message))
+
+
 def recovered(agent: "Agent") -> None:
     """Begin to register: recovery is over."""
     if agent.phase is not Phase.RECOVERING:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pocket_mesos import libexec, network
-from pocket_mesos.agent import detect, disk, recovery
+from pocket_mesos.agent import detect, disk, recovery, security
 from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.daemon import Daemon
 from pocket_mesos.agent.endpoints import Endpoints
@@ -20,9 +20,11 @@ from pocket_mesos.agent.errors import RecoveryError
 from pocket_mesos.agent.operator_api import OperatorAPI
 from pocket_mesos.agent.paths import Paths
 from pocket_mesos.agent.settings import Settings
+from pocket_mesos.authorization import Authorizer
 from pocket_mesos.containerizer import isolators
 from pocket_mesos.containerizer.config import Termination
 from pocket_mesos.containerizer.containerizer import Containerizer, FetcherSettings
+from pocket_mesos.credentials import Credential
 from pocket_mesos.election import detector_for
 from pocket_mesos.flags.agent import AgentFlags
 from pocket_mesos.http.client import Client
@@ -60,7 +62,9 @@ async def serve(
         PocketError: it can't start; ``str()`` says why and what to do.
     """
     async with contextlib.AsyncExitStack() as stack:
-        router = Router()
+        # Before anything is touched: what can be refused without a look at the machine.
+        credential = security.credential(flags)
+        router = Router(security.authenticators(flags))
         ip = _own_ip(flags)
         # The port comes first: a second agent on it must not touch what the first one has. Clients
         # can connect from here on; they are answered when recovery is over.
@@ -71,7 +75,7 @@ async def serve(
         found = _recover(flags, paths, info)
         info = replace(info, id=None if found.info is None else found.info.id)
         agent = Agent(settings, info, lambda: uuid.uuid4().bytes, random.SystemRandom().uniform)
-        daemon = await _assemble(stack, flags, agent, router, log_file)
+        daemon = await _assemble(stack, flags, agent, router, log_file, credential)
         daemon.recover(found, flags.recover == "cleanup")
         server = Server(router)
         await server.serve(listener)
@@ -106,6 +110,7 @@ def _settings(flags: AgentFlags, ip: str, port: int) -> Settings:
         max_completed_executors_per_framework=flags.max_completed_executors_per_framework,
         executor_environment=tuple(environment.items()),
         libprocess_ip=flags.ip,
+        authorizer=Authorizer(flags.acls),
     )
 
 
@@ -172,6 +177,7 @@ async def _assemble(
     agent: Agent,
     router: Router,
     log_file: Callable[[], str | None],
+    credential: Credential | None,
 ) -> Daemon:
     daemon: Daemon
 
@@ -186,7 +192,7 @@ async def _assemble(
     stack.push_async_callback(stop)
     client = await stack.enter_async_context(Client())
     collector = disk.GarbageCollector(flags.work_dir, flags.gc_delay, flags.gc_disk_headroom)
-    daemon = Daemon(agent, containerizer, collector, client, detector)
+    daemon = Daemon(agent, containerizer, collector, client, detector, credential)
     daemon.register(router)
     chosen = {"launcher": _launcher(flags), "launcher_dir": agent.settings.launcher_dir}
     shown = dict(sorted((flags.printed() | chosen).items()))

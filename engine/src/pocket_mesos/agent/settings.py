@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pocket_mesos.authorization import OPEN, Authorizer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -23,6 +25,7 @@ class Settings:
     """The flag ``executor_environment_variables``."""
     libprocess_ip: str | None = None
     """The flag ``ip``, which executors get to see."""
+    authorizer: Authorizer = OPEN
 
     @property
     def endpoint(self) -> str:

@@ -3,8 +3,24 @@
 import json
 
 from pocket_mesos.flags.base import flag, optional, required, unsupported
-from pocket_mesos.flags.common import CommonFlags, one_of, port_number, positive
-from pocket_mesos.flags.types import BOOLEAN, BYTES, DURATION, INTEGER, NUMBER, PATH, STRING
+from pocket_mesos.flags.common import (
+    CommonFlags,
+    basic_alone,
+    one_of,
+    port_number,
+    positive,
+)
+from pocket_mesos.flags.types import (
+    ADDRESS,
+    BOOLEAN,
+    BYTES,
+    DURATION,
+    INTEGER,
+    NUMBER,
+    PATH,
+    SECRET_PATH,
+    STRING,
+)
 from pocket_mesos.resources import (
     ParseError,
     is_empty,
@@ -51,7 +67,7 @@ class AgentFlags(CommonFlags):
     # --- master, identity --------------------------------------------------------------------
 
     master = required(
-        STRING,
+        ADDRESS,
         "Where the master is: `host:port`, `zk://host1:port1,host2:port2,.../path`, "
         "`zk://username:password@host1:port1,.../path`, or `file:///path/to/file` with one of "
         "these inside.",
@@ -202,6 +218,21 @@ class AgentFlags(CommonFlags):
         BOOLEAN, False, "Whether executors must authenticate."
     )
 
+    # --- authentication ----------------------------------------------------------------------
+
+    credential = optional(
+        SECRET_PATH,
+        'File with the credential that the agent shows to the master, as JSON `{"principal": "p", '
+        '"secret": "s"}` or as `p s`. It should be readable for the agent alone.',
+    )
+    http_authenticators = optional(
+        STRING, "How endpoints are authenticated: basic.", validator=basic_alone
+    )
+    http_credentials = optional(
+        SECRET_PATH,
+        "File with the credentials that endpoints accept, as the master's `--credentials`.",
+    )
+
     # --- recovery ----------------------------------------------------------------------------
 
     recover = flag(
@@ -226,7 +257,6 @@ class AgentFlags(CommonFlags):
 
     # --- what Pocket lacks -------------------------------------------------------------------
 
-    acls = unsupported(STRING, None, "Access control lists.")
     agent_features = unsupported(STRING, None, "Features of the agent.")
     appc_simple_discovery_uri_prefix = unsupported(STRING, "http://", "For appc images.")
     appc_store_dir = unsupported(PATH, PATH.parse("/tmp/mesos/store/appc"), "For appc images.")
@@ -237,7 +267,6 @@ class AgentFlags(CommonFlags):
     authorizer = unsupported(STRING, "local", "Authorizer.")
     container_disk_watch_interval = unsupported(DURATION, 15.0, "For the isolator disk/du.")
     container_logger = unsupported(STRING, None, "Module that takes containers' output.")
-    credential = unsupported(STRING, None, "Credential for authentication.")
     default_container_info = unsupported(STRING, None, "Container of executors without one.")
     disallow_sharing_agent_ipc_namespace = unsupported(
         BOOLEAN, False, "Whether containers need an IPC namespace of their own."

@@ -226,8 +226,9 @@ def _parse(one: Flag[Any], text: str) -> Any:
             f"Failed to load flag '{one.name}': Failed to fetch value '{text}': {error}"
         ) from None
     except ValueError as error:
+        value = "value" if one.type.secret else f"value '{text}'"
         raise FlagsError(
-            f"Failed to load flag '{one.name}': Failed to load value '{text}': {error}"
+            f"Failed to load flag '{one.name}': Failed to load {value}: {error}"
         ) from None
 
 

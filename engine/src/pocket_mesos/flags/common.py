@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pocket_mesos.flags.base import Flags, flag, optional, unsupported
-from pocket_mesos.flags.types import BOOLEAN, DURATION, INTEGER, PATH, STRING
+from pocket_mesos.flags.types import ACLS, BOOLEAN, DURATION, INTEGER, PATH, STRING
 
 
 def one_of(*choices: str) -> Callable[[str], str | None]:
@@ -13,6 +13,16 @@ def one_of(*choices: str) -> Callable[[str], str | None]:
         return None if value in choices else f"expected one of {', '.join(choices)}, got '{value}'"
 
     return check
+
+
+def basic_alone(value: str) -> str | None:
+    """Refuse HTTP authenticators other than the built-in one."""
+    if value == "basic":
+        return None
+    return (
+        f"HTTP authenticator '{value}' not found. Check the spelling (compare to 'basic'): "
+        "Pocket Mesos has no modules"
+    )
 
 
 def positive(value: float) -> str | None:
@@ -80,11 +90,20 @@ class CommonFlags(Flags):
     )
     memory_profiling = unsupported(BOOLEAN, False, "Whether to support heap profiling.")
 
-    authenticate_http_readonly = unsupported(
+    acls = optional(
+        ACLS,
+        "Access control lists as JSON, or `file:///path/to/file` with them. Without the flag "
+        "everybody may do everything; with it /flags, /state and the like show and do what the "
+        "lists grant to the principal that asks.",
+    )
+    authenticate_http_readonly = flag(
         BOOLEAN, False, "Whether endpoints that read require authentication."
     )
-    authenticate_http_readwrite = unsupported(
-        BOOLEAN, False, "Whether endpoints that write require authentication."
+    authenticate_http_readwrite = flag(
+        BOOLEAN,
+        False,
+        "Whether endpoints that change something, and the operator API, require authentication.",
+        alias="authenticate_http",
     )
     domain = unsupported(STRING, None, "Fault domain of this daemon.")
     firewall_rules = unsupported(STRING, None, "Endpoints to disable, as JSON.")

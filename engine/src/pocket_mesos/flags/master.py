@@ -1,8 +1,24 @@
 """The master's flags."""
 
 from pocket_mesos.flags.base import flag, optional, required, unsupported
-from pocket_mesos.flags.common import CommonFlags, one_of, port_number, positive
-from pocket_mesos.flags.types import BOOLEAN, BYTES, DURATION, INTEGER, NUMBER, PATH, STRING
+from pocket_mesos.flags.common import (
+    CommonFlags,
+    basic_alone,
+    one_of,
+    port_number,
+    positive,
+)
+from pocket_mesos.flags.types import (
+    ADDRESS,
+    BOOLEAN,
+    BYTES,
+    DURATION,
+    INTEGER,
+    NUMBER,
+    PATH,
+    SECRET_PATH,
+    STRING,
+)
 from pocket_mesos.resources import ParseError, parse_resources
 
 
@@ -36,7 +52,7 @@ class MasterFlags(CommonFlags):
 
     port = flag(INTEGER, 5050, "Port to listen on.", validator=port_number)
     zk = optional(
-        STRING,
+        ADDRESS,
         "ZooKeeper URL for leader election: `zk://host1:port1,host2:port2,.../path`, "
         "`zk://username:password@host1:port1,.../path` or `file:///path/to/file` with one of "
         "these inside. Not required in standalone mode.",
@@ -185,20 +201,40 @@ class MasterFlags(CommonFlags):
 
     # --- authentication, web UI ------------------------------------------------------------
 
-    acls = unsupported(STRING, None, "Access control lists, as JSON.")
-    authenticate_agents = unsupported(BOOLEAN, False, "Whether agents must authenticate.")
-    authenticate_frameworks = unsupported(BOOLEAN, False, "Whether frameworks must authenticate.")
-    authenticate_http_frameworks = unsupported(
-        BOOLEAN, False, "Whether HTTP frameworks must authenticate."
+    authenticate_agents = flag(
+        BOOLEAN,
+        False,
+        "Whether agents must show a credential (their flag `--credential`).",
+        alias="authenticate_slaves",
+    )
+    authenticate_frameworks = flag(
+        BOOLEAN,
+        False,
+        "Accepted for compatibility: it is about frameworks on the old driver, which can't "
+        "register here at all. For others see `authenticate_http_frameworks`.",
+        alias="authenticate",
+    )
+    authenticate_http_frameworks = flag(
+        BOOLEAN,
+        False,
+        "Whether frameworks must authenticate; needs `http_framework_authenticators`.",
     )
     authentication_v0_timeout = flag(
         DURATION, 15.0, "Accepted for compatibility: timeout of the old API's authentication."
     )
     authenticators = unsupported(STRING, "crammd5", "Authenticator of the old API.")
     authorizers = unsupported(STRING, "local", "Authorizer.")
-    credentials = unsupported(PATH, None, "File with credentials, as JSON.")
-    http_authenticators = unsupported(STRING, "basic", "HTTP authenticator.")
-    http_framework_authenticators = unsupported(STRING, None, "HTTP authenticator of frameworks.")
+    credentials = optional(
+        SECRET_PATH,
+        'File with the accepted credentials, as JSON `{"credentials": [{"principal": "p", '
+        '"secret": "s"}]}` or as lines `p s`. It should be readable for the master alone.',
+    )
+    http_authenticators = flag(
+        STRING, "basic", "How endpoints are authenticated: basic.", validator=basic_alone
+    )
+    http_framework_authenticators = optional(
+        STRING, "How frameworks are authenticated: basic.", validator=basic_alone
+    )
     webui_dir = flag(
         PATH,
         PATH.parse("/usr/local/share/mesos/webui"),

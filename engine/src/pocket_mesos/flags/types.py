@@ -4,11 +4,14 @@ A type's ``parse`` raises ValueError with the reason in Mesos' words; ``show`` g
 prints.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from pocket_mesos import authorization
 
 T = TypeVar("T")
 
@@ -37,6 +40,8 @@ class FlagType(Generic[T]):
     """Whether ``--name`` and ``--no-name`` set it."""
     read_files: bool = True
     """Whether ``file:///path`` stands for the file's contents."""
+    secret: bool = False
+    """Whether messages about a value must not repeat it."""
 
 
 def parse_duration(text: str) -> float:
@@ -121,8 +126,53 @@ def _parse_path(text: str) -> Path:
     return Path(text.removeprefix("file://"))
 
 
+def _parse_secret_path(text: str) -> Path:
+    if not text or text.lstrip().startswith(("{", "[")) or "\n" in text:
+        raise ValueError("expecting the path of a file: others can read what a command line holds")
+    return _parse_path(text)
+
+
+def _parse_acls(text: str) -> authorization.ACLs:
+    # Mesos' old way to name a file, without file://.
+    if text.startswith("/"):
+        text = Path(text).read_text(encoding="utf-8")
+    return authorization.parse(text)
+
+
+class _Address(str):
+    """An address, and the file that it was read from."""
+
+    file: Path | None = None
+
+
+def _parse_address(text: str) -> str:
+    if not text.startswith("file://"):
+        return text
+    path = _parse_path(text)
+    address = _Address(path.read_text(encoding="utf-8").strip())
+    address.file = path
+    return address
+
+
+_ZOOKEEPER_SECRET = re.compile(r"^(zk://[^:/@]*:)[^/]*(?=@)")
+
+
+def _show_address(text: str) -> str:
+    if isinstance(text, _Address):
+        return str(text.file)
+    return _ZOOKEEPER_SECRET.sub(r"\1***", text)
+
+
 STRING: FlagType[str] = FlagType(parse=str)
 PATH: FlagType[Path] = FlagType(parse=_parse_path, read_files=False)
+SECRET_PATH: FlagType[Path] = FlagType(parse=_parse_secret_path, read_files=False, secret=True)
+"""Path of a file with secrets."""
+ADDRESS: FlagType[str] = FlagType(
+    parse=_parse_address, show=_show_address, read_files=False, secret=True
+)
+"""Where a master or ZooKeeper is; one from a file is printed as the file's path, as in Mesos, and a
+password in any other as stars."""
+ACLS: FlagType[authorization.ACLs] = FlagType(parse=_parse_acls, show=authorization.show)
 BOOLEAN: FlagType[bool] = FlagType(parse=parse_boolean, show=lambda v: str(v).lower(), boolean=True)
 INTEGER: FlagType[int] = FlagType(parse=_parse_integer)
 NUMBER: FlagType[float] = FlagType(parse=_parse_number, show=lambda value: f"{value:g}")

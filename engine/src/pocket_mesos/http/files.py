@@ -12,15 +12,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pocket_mesos.http.authentication import Realm
 from pocket_mesos.http.messages import (
     Request,
     Response,
     bad_request,
     content,
     endpoint_json,
+    forbidden,
     text,
 )
-from pocket_mesos.http.router import Router
+from pocket_mesos.http.router import Permit, Router
 from pocket_mesos.protocol.errors import PocketError
 
 MAX_READ_BYTES = 16 * 4096
@@ -35,39 +37,61 @@ class NoFileError(FilesError):
     """There is no such file below anything that is shown."""
 
 
+class NoRightError(FilesError):
+    """The client may not see what it asked for."""
+
+
+def _anybody(_name: str, _principal: str | None) -> bool:
+    return True
+
+
 class Files:
     """What one daemon shows."""
 
-    def __init__(self, attached: Callable[[], Mapping[str, str]]) -> None:
-        """Show what ``attached`` returns when asked: real paths by virtual ones."""
-        self._attached = attached
+    def __init__(
+        self,
+        attached: Callable[[], Mapping[str, str]],
+        permit: Callable[[str, str | None], bool] = _anybody,
+    ) -> None:
+        """Show files.
 
-    def register(self, router: Router) -> None:
+        Args:
+            attached: returns real paths by the virtual ones that are shown.
+            permit: whether what is shown under a virtual path is shown to a principal.
+        """
+        self._attached = attached
+        self._permit = permit
+
+    def register(self, router: Router, permit_debug: Permit | None = None) -> None:
         """Serve the endpoints, with and without the old ending ``.json``."""
-        for name, handler in (
-            ("browse", self._browse),
-            ("read", self._read),
-            ("download", self._download),
-            ("debug", self._debug),
+        for name, handler, permit in (
+            ("browse", self._browse, None),
+            ("read", self._read, None),
+            ("download", self._download, None),
+            ("debug", self._debug, permit_debug),
         ):
-            router.add(f"/files/{name}", handler)
-            router.add(f"/files/{name}.json", handler)
+            for ending in ("", ".json"):
+                router.add(f"/files/{name}{ending}", handler, realm=Realm.READONLY, permit=permit)
 
     # --- for endpoints and v1 calls alike ----------------------------------------------------
 
-    def resolve(self, path: str) -> Path:
+    def resolve(self, path: str, principal: str | None) -> Path:
         """Find the real path of a virtual one.
 
         Raises:
+            NoRightError: what is shown there is not shown to this principal.
             NoFileError: nothing of that name.
             FilesError: it leads out of what is shown.
         """
         attached = self._attached()
         parts = path.rstrip("/").split("/")
         for count in range(len(parts), 0, -1):
-            real = attached.get("/".join(parts[:count]))
+            name = "/".join(parts[:count])
+            real = attached.get(name)
             if real is None:
                 continue
+            if not self._permit(name, principal):
+                raise NoRightError
             base = Path(real).resolve()
             found = base.joinpath(*parts[count:]).resolve()
             if not found.is_relative_to(base):
@@ -77,20 +101,23 @@ class Files:
             return found
         raise NoFileError(path)
 
-    def browse(self, path: str) -> list[tuple[str, os.stat_result]]:
+    def browse(self, path: str, principal: str | None) -> list[tuple[str, os.stat_result]]:
         """List a folder: virtual paths with what lstat says; nothing for a file."""
-        real = self.resolve(path)
+        real = self.resolve(path, principal)
         if not real.is_dir():
             return []
         prefix = path.rstrip("/")
         names = sorted(entry.name for entry in real.iterdir())
         return [(f"{prefix}/{name}", (real / name).lstat()) for name in names]
 
-    def read(self, path: str, offset: int, length: int | None) -> tuple[bytes, int, int]:
+    def read(
+        self, path: str, offset: int, length: int | None, principal: str | None
+    ) -> tuple[bytes, int, int]:
         """Read a part of a file.
 
         Args:
             path: virtual.
+            principal: who reads.
             offset: first byte; -1 asks for the size alone.
             length: at most so many bytes.
 
@@ -104,7 +131,7 @@ class Files:
             raise FilesError(f"Negative offset provided: {offset}.")
         if length is not None and length < -1:
             raise FilesError(f"Negative length provided: {length}.")
-        real = self.resolve(path)
+        real = self.resolve(path, principal)
         if real.is_dir():
             raise FilesError("Cannot read a directory.")
         with real.open("rb") as file:
@@ -118,13 +145,17 @@ class Files:
     # --- endpoints ---------------------------------------------------------------------------
 
     def _browse(self, request: Request) -> Response:
-        return _answer(request, lambda path: [_entry(*one) for one in self.browse(path)])
+        return _answer(
+            request,
+            lambda path: [_entry(*one) for one in self.browse(path, request.principal)],
+        )
 
     def _read(self, request: Request) -> Response:
         def value(path: str) -> Any:
             offset = _number(request, "offset", -1)
             length = _number(request, "length", None)
-            data, start, _ = self.read(path, -1 if offset is None else offset, length)
+            start = -1 if offset is None else offset
+            data, start, _ = self.read(path, start, length, request.principal)
             return {"data": data.decode("utf-8", "replace"), "offset": start}
 
         return _answer(request, value)
@@ -134,9 +165,11 @@ class Files:
         if not path:
             return bad_request("Expecting 'path=value' in query.\n")
         try:
-            real = self.resolve(path)
+            real = self.resolve(path, request.principal)
         except NoFileError:
             return text(404, "")
+        except NoRightError:
+            return forbidden()
         except FilesError as error:
             return bad_request(f"{error}\n")
         if real.is_dir():
@@ -156,6 +189,8 @@ def _answer(request: Request, value: Callable[[str], Any]) -> Response:
         return endpoint_json(value(path), request)
     except NoFileError:
         return text(404, "")
+    except NoRightError:
+        return text(403, "")
     except FilesError as error:
         return bad_request(f"{error}\n")
     except OSError as error:

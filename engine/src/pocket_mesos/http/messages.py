@@ -29,6 +29,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Lookup ignores case."""
     body: bytes = b""
+    principal: str | None = None
+    """Who sends it, as far as authentication has found out."""
 
     @property
     def query(self) -> dict[str, str]:
@@ -96,6 +98,21 @@ def text(status: int, body: str) -> Response:
 def bad_request(body: str) -> Response:
     """400 with a sentence."""
     return text(400, body)
+
+
+def unauthorized(realm: str) -> Response:
+    """401 that tells where to authenticate."""
+    answer = text(401, "401 Unauthorized.")
+    return Response(
+        status=401,
+        headers=(("WWW-Authenticate", f'Basic realm="{realm}"'), *answer.headers),
+        body=answer.body,
+    )
+
+
+def forbidden() -> Response:
+    """403 for somebody who lacks the right."""
+    return text(403, "403 Forbidden.")
 
 
 def not_found() -> Response:

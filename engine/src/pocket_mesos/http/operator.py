@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pocket_mesos.http import messages
-from pocket_mesos.http.files import Files, FilesError, NoFileError, file_info
+from pocket_mesos.http.files import (
+    Files,
+    FilesError,
+    NoFileError,
+    NoRightError,
+    file_info,
+)
 from pocket_mesos.http.messages import Response
 from pocket_mesos.protocol.base import Message
 from pocket_mesos.protocol.mesos import DurationInfo
@@ -56,30 +62,35 @@ class Sentences:
         return messages.text(501, f"Pocket Mesos does not support the call {type_}")
 
 
-def answer_files(call: OperatorCall, files: Files, sentences: Sentences) -> Response:
+def answer_files(
+    call: OperatorCall, files: Files, sentences: Sentences, principal: str | None
+) -> Response:
     """Answer one of :data:`FILE_CALLS`."""
     try:
         if call.type == "LIST_FILES":
-            return _list_files(call.list_files, files) or sentences.missing("list_files")
-        return _read_file(call.read_file, files) or sentences.missing("read_file")
+            answer = _list_files(call.list_files, files, principal)
+            return answer or sentences.missing("list_files")
+        return _read_file(call.read_file, files, principal) or sentences.missing("read_file")
     except NoFileError:
         return messages.text(404, "")
+    except NoRightError:
+        return messages.text(403, "")
     except FilesError as error:
         return messages.bad_request(str(error))
 
 
-def _list_files(call: ListFiles | None, files: Files) -> Response | None:
+def _list_files(call: ListFiles | None, files: Files, principal: str | None) -> Response | None:
     if call is None:
         return None
-    infos = [file_info(*one) for one in files.browse(call.path)]
+    infos = [file_info(*one) for one in files.browse(call.path, principal)]
     listed = {"file_infos": infos} if infos else {}
     return messages.api_json({"type": "LIST_FILES", "list_files": listed})
 
 
-def _read_file(call: ReadFile | None, files: Files) -> Response | None:
+def _read_file(call: ReadFile | None, files: Files, principal: str | None) -> Response | None:
     if call is None:
         return None
-    data, _, size = files.read(call.path, call.offset, call.length)
+    data, _, size = files.read(call.path, call.offset, call.length, principal)
     return messages.api_json({"type": "READ_FILE", "read_file": {"size": size, "data": data}})
 
 

@@ -1,18 +1,28 @@
 """Which endpoint serves a path: the longest registered prefix of whole components.
 
 libprocess routes so: ``/state/nosuch`` reaches ``/state``, ``/stateX`` reaches nobody. A trailing
-slash is ignored.
+slash is ignored. Who may come in is settled here too, before the endpoint hears of a request:
+first who it is (401), then the method (405), then the right to the endpoint itself (403).
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from pocket_mesos.http.messages import Request, Response, method_not_allowed, not_found
+from pocket_mesos.http.authentication import BasicAuthenticator, Realm
+from pocket_mesos.http.messages import (
+    Request,
+    Response,
+    forbidden,
+    method_not_allowed,
+    not_found,
+)
 from pocket_mesos.http.stream import EventStream
 
 Reply: TypeAlias = "Response | EventStream"
 Handler = Callable[[Request], "Reply | Awaitable[Reply]"]
+Permit = Callable[[str | None], bool]
+"""Whether a principal, None for somebody unknown, may use an endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +34,18 @@ class Route:
     """Allowed methods, in the order that a 405 lists them; None means any."""
     exact: bool = False
     """Whether deeper paths are not served."""
+    realm: Realm | None = None
+    """Where one authenticates for it; None: nowhere."""
+    permit: Permit | None = None
 
 
 class Router:
     """Routes by path."""
 
-    def __init__(self) -> None:
+    def __init__(self, authenticators: Mapping[Realm, BasicAuthenticator] | None = None) -> None:
+        """Start without routes; realms that ``authenticators`` lacks are open to all."""
         self._routes: dict[str, Route] = {}
+        self._authenticators = authenticators or {}
 
     def add(
         self,
@@ -40,9 +55,11 @@ class Router:
         methods: Sequence[str] | None = None,
         exact: bool = False,
         prefixes: Sequence[str] = ("",),
+        realm: Realm | None = None,
+        permit: Permit | None = None,
     ) -> None:
         """Serve ``path`` below each of ``prefixes``, such as ``""`` and ``"/master"``."""
-        route = Route(handler=handler, methods=methods, exact=exact)
+        route = Route(handler=handler, methods=methods, exact=exact, realm=realm, permit=permit)
         for prefix in prefixes:
             self._routes[_normal(prefix + path)] = route
 
@@ -63,8 +80,16 @@ class Router:
         route = self.find(request.path)
         if route is None:
             return not_found()
+        authenticator = None if route.realm is None else self._authenticators.get(route.realm)
+        if authenticator is not None:
+            principal = authenticator.authenticate(request)
+            if isinstance(principal, Response):
+                return principal
+            request = replace(request, principal=principal)
         if route.methods is not None and request.method not in route.methods:
             return method_not_allowed(route.methods, request.method)
+        if route.permit is not None and not route.permit(request.principal):
+            return forbidden()
         reply = route.handler(request)
         if isinstance(reply, Response | EventStream):
             return reply

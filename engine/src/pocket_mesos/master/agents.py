@@ -20,9 +20,11 @@ from pocket_mesos.resources import EMPTY, Resources, validate
 Held = dict[tuple[str, str], Resources]
 
 
-def register(m: Master, call: link.Register, stream_id: str) -> None:
+def register(m: Master, call: link.Register, stream_id: str, principal: str | None) -> None:
     """Admit an agent that has no id yet."""
     m.count("messages_register_slave")
+    if not _authorized(m, call, stream_id, principal):
+        return
     error = validate(call.agent_info.resources)
     if error is not None:
         _refuse(m, stream_id, f"Agent's resources are invalid: {error}")
@@ -34,9 +36,11 @@ def register(m: Master, call: link.Register, stream_id: str) -> None:
     _admit(m, _make(m, call, identity, stream_id), {})
 
 
-def reregister(m: Master, call: link.Reregister, stream_id: str) -> None:
+def reregister(m: Master, call: link.Reregister, stream_id: str, principal: str | None) -> None:
     """Welcome an agent back: after a pause, after having been unreachable, or a new leader."""
     m.count("messages_reregister_slave")
+    if not _authorized(m, call, stream_id, principal):
+        return
     if call.agent_info.id is None:
         _refuse(m, stream_id, "Agent registers again without an id")
         return
@@ -113,6 +117,22 @@ def _refuse(m: Master, stream_id: str, message: str) -> None:
     m.log(f"Refusing agent: {message}", "WARNING")
     m.actions.append(actions.SendToAgent(stream_id=stream_id, event=link.Shutdown(message=message)))
     m.actions.append(actions.CloseAgent(stream_id=stream_id))
+
+
+def _authorized(
+    m: Master, call: link.Register | link.Reregister, stream_id: str, principal: str | None
+) -> bool:
+    """Turn an agent away that may not register; it asks again later, as with Mesos."""
+    if m.config.authorizer.approver("register_agents", principal).approves():
+        return True
+    who = "without a principal" if principal is None else f"with principal '{principal}'"
+    m.log(
+        f"Refusing registration of agent at {call.pid} ({call.agent_info.hostname}): "
+        f"Not authorized to register agent {who}",
+        "WARNING",
+    )
+    m.actions.append(actions.CloseAgent(stream_id=stream_id))
+    return False
 
 
 def _validate_use(call: link.Reregister) -> str | None:

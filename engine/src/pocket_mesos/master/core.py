@@ -81,6 +81,12 @@ def _scheduler_called(m: Master, event: events.SchedulerCalled) -> None:
     framework = m.state.frameworks.get(call.framework_id.value)
     if framework is None:
         m.respond(400, "Framework cannot be found")
+    elif event.principal is not None and event.principal != framework.info.principal:
+        m.respond(
+            400,
+            f"Authenticated principal '{event.principal}' does not match principal "
+            f"'{framework.info.principal or ''}' set in `FrameworkInfo`",
+        )
     elif not framework.connected:
         m.respond(403, "Framework is not subscribed")
     elif event.stream_id is None:
@@ -142,9 +148,9 @@ _CALLS: dict[str | None, Callable[[Master, Framework, Any], None]] = {
 
 def _agent_subscribed(m: Master, event: events.AgentSubscribed) -> None:
     if isinstance(event.call, link.Register):
-        agents.register(m, event.call, event.stream_id)
+        agents.register(m, event.call, event.stream_id, event.principal)
     else:
-        agents.reregister(m, event.call, event.stream_id)
+        agents.reregister(m, event.call, event.stream_id, event.principal)
 
 
 def _agent_called(m: Master, event: events.AgentCalled) -> None:
@@ -176,6 +182,10 @@ def _teardown_requested(m: Master, event: events.TeardownRequested) -> None:
     framework = m.state.frameworks.get(event.framework_id)
     if framework is None:
         m.respond(400, "No framework found with specified ID")
+    elif not m.config.authorizer.approver("teardown_frameworks", event.principal).approves(
+        framework.info.principal
+    ):
+        m.respond(403, "403 Forbidden.")
     else:
         frameworks.remove(m, framework)
 

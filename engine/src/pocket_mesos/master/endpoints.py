@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from pocket_mesos.authorization import Authorizer, Viewer
 from pocket_mesos.http import messages
+from pocket_mesos.http.authentication import Realm
 from pocket_mesos.http.messages import Request, Response
 from pocket_mesos.http.router import Reply, Router
 from pocket_mesos.master import metrics, views
@@ -19,9 +21,15 @@ class Endpoints:
     """Answers from the master's state."""
 
     def __init__(
-        self, runner: Runner, flags: dict[str, str], cluster: str | None, log_dir: str | None
+        self,
+        runner: Runner,
+        authorizer: Authorizer,
+        flags: dict[str, str],
+        cluster: str | None,
+        log_dir: str | None,
     ) -> None:
         self._runner = runner
+        self._authorizer = authorizer
         self._flags = flags
         self._cluster = cluster
         self._log_dir = log_dir
@@ -30,29 +38,56 @@ class Endpoints:
         """Register all endpoints."""
         router.add("/version", lambda r: messages.endpoint_json(build_info(), r), exact=True)
         router.add("/health", lambda _: messages.ok(), prefixes=PREFIXES)
-        router.add("/flags", self._show_flags, prefixes=PREFIXES)
         router.add("/redirect", self._redirect, prefixes=PREFIXES)
-        router.add("/metrics/snapshot", self._snapshot)
-        router.add("/teardown", self._teardown, prefixes=PREFIXES)
+        router.add(
+            "/flags",
+            self._show_flags,
+            prefixes=PREFIXES,
+            realm=Realm.READONLY,
+            methods=("GET",) if self._authorizer.enabled else None,
+            permit=lambda principal: self._viewer(principal).flags,
+        )
+        router.add(
+            "/metrics/snapshot",
+            self._snapshot,
+            realm=Realm.READONLY,
+            permit=self._authorizer.endpoint_permit("/metrics/snapshot"),
+        )
+        router.add("/teardown", self._teardown, prefixes=PREFIXES, realm=Realm.READWRITE)
+        self._add_views(router)
+
+    def _add_views(self, router: Router) -> None:
+        """Register what only the leading master can answer."""
         for path, view in (
             ("/state", self._state),
             ("/state-summary", self._state_summary),
-            ("/slaves", lambda core, r: views.slaves(core.state, r.query.get("slave_id"))),
+            ("/slaves", lambda core, v, r: views.slaves(core.state, v, r.query.get("slave_id"))),
             ("/frameworks", _frameworks),
-            ("/tasks", lambda core, r: views.tasks(core.state, **_page(r))),
-            ("/roles", lambda core, _: views.roles(core.state)),
+            ("/tasks", lambda core, v, r: views.tasks(core.state, v, **_page(r))),
+            ("/roles", lambda core, v, _: views.roles(core.state, v)),
         ):
-            router.add(path, self._leading(view), prefixes=PREFIXES)
+            router.add(path, self._leading(view), prefixes=PREFIXES, realm=Realm.READONLY)
         router.add(
             "/weights",
-            self._leading(lambda core, _: views.weights(core.state), ("GET",)),
+            self._leading(lambda core, v, _: views.weights(core.state, v), ("GET",)),
             prefixes=PREFIXES,
+            realm=Realm.READWRITE,
         )
-        for path in ("/quota", "/maintenance/schedule", "/maintenance/status"):
-            router.add(path, self._leading(lambda _core, _r: {}, ("GET",)), prefixes=PREFIXES)
+        for path, realm in (
+            ("/quota", Realm.READWRITE),
+            ("/maintenance/schedule", Realm.READWRITE),
+            ("/maintenance/status", Realm.READONLY),
+        ):
+            nothing = self._leading(lambda *_: {}, ("GET",))
+            router.add(path, nothing, prefixes=PREFIXES, realm=realm)
+
+    def _viewer(self, principal: str | None) -> Viewer:
+        return Viewer(self._authorizer, principal)
 
     def _leading(
-        self, view: Callable[[Core, Request], Any], methods: tuple[str, ...] | None = None
+        self,
+        view: Callable[[Core, Viewer, Request], Any],
+        methods: tuple[str, ...] | None = None,
     ) -> Callable[[Request], Any]:
         """Make a handler of a view that only the leading master has."""
 
@@ -63,7 +98,8 @@ class Endpoints:
             if methods is not None and request.method not in methods:
                 return messages.method_not_allowed(methods, request.method)
             assert self._runner.core is not None
-            return messages.endpoint_json(view(self._runner.core, request), request)
+            viewer = self._viewer(request.principal)
+            return messages.endpoint_json(view(self._runner.core, viewer, request), request)
 
         return handle
 
@@ -92,7 +128,8 @@ class Endpoints:
         framework_id = request.form.get("frameworkId")
         if framework_id is None:
             return messages.bad_request("Missing 'frameworkId' query parameter in the request body")
-        answer = self._runner.feed(TeardownRequested(framework_id=framework_id))
+        asked = TeardownRequested(framework_id=framework_id, principal=request.principal)
+        answer = self._runner.feed(asked)
         return messages.ok() if answer is None else messages.text(answer.status, answer.body)
 
     def master_json(self) -> dict[str, Any]:
@@ -106,10 +143,11 @@ class Endpoints:
             "hostname": info.hostname,
         }
 
-    def _state(self, core: Core, _request: Request) -> dict[str, Any]:
+    def _state(self, core: Core, viewer: Viewer, _request: Request) -> dict[str, Any]:
         leader = self._runner.leader or self._runner.info
         return views.state(
             core.state,
+            viewer,
             build=build_info(),
             flags=self._flags,
             cluster=self._cluster,
@@ -118,12 +156,12 @@ class Endpoints:
             log_dir=self._log_dir,
         )
 
-    def _state_summary(self, core: Core, _request: Request) -> dict[str, Any]:
-        return views.state_summary(core.state, self._runner.info.hostname or "")
+    def _state_summary(self, core: Core, viewer: Viewer, _request: Request) -> dict[str, Any]:
+        return views.state_summary(core.state, viewer, self._runner.info.hostname or "")
 
 
-def _frameworks(core: Core, request: Request) -> dict[str, Any]:
-    shown = views.frameworks(core.state, request.query.get("framework_id"))
+def _frameworks(core: Core, viewer: Viewer, request: Request) -> dict[str, Any]:
+    shown = views.frameworks(core.state, viewer, request.query.get("framework_id"))
     return shown | {"unregistered_frameworks": []}
 
 

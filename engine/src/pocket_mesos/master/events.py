@@ -16,6 +16,7 @@ class Subscribed(Event, frozen=True, kw_only=True):
     """A scheduler opened an event stream; the call has passed ``validation.call``."""
 
     call: scheduler.Call
+    """Names the principal that the scheduler has authenticated as, if it has."""
     stream_id: str
 
 
@@ -24,6 +25,8 @@ class SchedulerCalled(Event, frozen=True, kw_only=True):
 
     call: scheduler.Call
     stream_id: str | None
+    principal: str | None = None
+    """Whom the scheduler has authenticated as."""
 
 
 class SchedulerDisconnected(Event, frozen=True, kw_only=True):
@@ -37,6 +40,8 @@ class AgentSubscribed(Event, frozen=True, kw_only=True):
 
     call: link.Register | link.Reregister
     stream_id: str
+    principal: str | None = None
+    """Whom the agent has authenticated as."""
 
 
 class AgentCalled(Event, frozen=True, kw_only=True):
@@ -56,6 +61,8 @@ class TeardownRequested(Event, frozen=True, kw_only=True):
     """An operator asked to remove a framework."""
 
     framework_id: str
+    principal: str | None = None
+    """Whom the operator has authenticated as."""
 
 
 class WeightsUpdated(Event, frozen=True, kw_only=True):

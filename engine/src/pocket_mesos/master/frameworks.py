@@ -28,11 +28,14 @@ def subscribe(m: Master, call: scheduler.Subscribe, stream_id: str) -> None:
     )
     if error is None and info.id is not None and info.id.value in m.state.completed_frameworks:
         error = "Framework has been removed"
+    error = error or _unauthorized(m, info)
+    known = m.state.frameworks.get(info.id.value) if info.id is not None else None
+    if error is None and known is not None:
+        error = validation.validate_principal(known.info, info)
     if error is not None:
         m.log(f"Refusing subscription of framework '{info.name}': {error}")
         _send_error(m, stream_id, error)
         return
-    known = m.state.frameworks.get(info.id.value) if info.id is not None else None
     if known is None:
         framework = _add(m, info, stream_id, call.suppressed_roles)
     else:
@@ -73,6 +76,10 @@ def update(m: Master, framework: Framework, call: scheduler.UpdateFramework) -> 
     error = error or validation.validate_update(framework.info, info)
     if error is not None:
         m.respond(400, f"FrameworkInfo update is not valid: {error}")
+        return
+    error = _unauthorized(m, info)
+    if error is not None:
+        m.respond(403, error)
         return
     _change_info(m, framework, info, call.suppressed_roles)
     m.respond(200)
@@ -139,6 +146,16 @@ def remove(m: Master, framework: Framework) -> None:
     del m.state.frameworks[framework.id]
     _remember(m, framework)
     m.want_allocation()
+
+
+def _unauthorized(m: Master, info: FrameworkInfo) -> str | None:
+    """Return that a framework's principal may not have the framework's roles."""
+    roles = roles_of(info)
+    if m.config.authorizer.may_register(info.principal, roles):
+        return None
+    framework_id = "" if info.id is None else info.id.value
+    shown = ", ".join(sorted(roles))
+    return f"Not authorized to register framework {framework_id} with roles {{ {shown} }}"
 
 
 def _add(m: Master, info: FrameworkInfo, stream_id: str, suppressed: Iterable[str]) -> Framework:

@@ -1,5 +1,6 @@
 """ACCEPT and DECLINE: what a framework does with its offers."""
 
+from pocket_mesos.authorization import user_of_task
 from pocket_mesos.master import offers, tasks
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.state import Agent, Executor, Framework, Offer, Task
@@ -81,6 +82,7 @@ class _Launch:
         self._framework = framework
         self._role = accepted[0].role
         self._agent: Agent = m.state.agents[accepted[0].agent_id]
+        self._runs = m.config.authorizer.approver("run_tasks", framework.info.principal)
         self._left = EMPTY
         for offer in accepted:
             offers.take_off(m, offer)
@@ -100,6 +102,14 @@ class _Launch:
     def launch(self, infos: list[TaskInfo]) -> None:
         """Launch the valid ones of some tasks."""
         for given in infos:
+            if not self._runs.approves(user_of_task(self._framework.info, given)):
+                self._refuse(
+                    given,
+                    f"Principal '{self._framework.info.principal or ''}' no authorized to "
+                    + self._described(given),
+                    "REASON_TASK_UNAUTHORIZED",
+                )
+                continue
             executor = self._complete_executor(given.executor)
             info = given if executor is None else replace(given, executor=executor)
             error = validation.validate_task(info, self._place(executor))
@@ -116,10 +126,14 @@ class _Launch:
         """Launch a group of tasks, all or none."""
         infos = group.task_group.tasks
         executor = _allocated_executor(group.executor, self._role)
-        error = validation.validate_group(infos, executor, self._place(executor))
+        reason = "REASON_TASK_GROUP_UNAUTHORIZED"
+        error = self._unauthorized_group(infos)
+        if error is None:
+            reason = "REASON_TASK_GROUP_INVALID"
+            error = validation.validate_group(infos, executor, self._place(executor))
         if error is not None:
             for info in infos:
-                self._refuse(info, error, "REASON_TASK_GROUP_INVALID")
+                self._refuse(info, error, reason)
             return
         executor = self._add_executor(executor)
         added = [self._add_task(info, executor).info for info in infos]
@@ -129,6 +143,23 @@ class _Launch:
             task_group=mesos.TaskGroupInfo(tasks=added),
         )
         self._m.tell(self._agent, run)
+
+    def _unauthorized_group(self, infos: list[TaskInfo]) -> str | None:
+        """Return which task of a group may not run as its user; the last one counts in Mesos."""
+        error = None
+        for info in infos:
+            if not self._runs.approves(user_of_task(self._framework.info, info)):
+                # The missing space is Mesos' own.
+                error = f"Task '{info.task_id.value}' is not authorized to" + self._described(info)
+        return error
+
+    def _described(self, info: TaskInfo) -> str:
+        """Say what a framework wants to do with a task, as Mesos' authorization does."""
+        user = user_of_task(self._framework.info, info)
+        return (
+            f"launch task {info.task_id.value} of framework {self._framework.id} "
+            f"under user '{user}'"
+        )
 
     def _complete_executor(self, executor: ExecutorInfo | None) -> ExecutorInfo | None:
         """Fill in what Mesos fills in: the framework's id and the type."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pocket_mesos.authorization import Authorizer, Viewer
 from pocket_mesos.http import api, messages
 from pocket_mesos.http.files import Files
 from pocket_mesos.http.messages import Request, Response
@@ -71,28 +72,31 @@ _ABSENT = frozenset(
 class OperatorAPI:
     """The operator API of a master."""
 
-    def __init__(self, runner: Runner, flags: dict[str, str], files: Files) -> None:
+    def __init__(
+        self, runner: Runner, authorizer: Authorizer, flags: dict[str, str], files: Files
+    ) -> None:
         self._runner = runner
+        self._authorizer = authorizer
         self._flags = flags
         self._files = files
-        self._calls: dict[str, Callable[[Core], Any]] = {
-            "GET_HEALTH": lambda _: {"healthy": True},
-            "GET_FLAGS": lambda _: {"flags": pairs(self._flags)},
-            "GET_VERSION": lambda _: {"version_info": build_info()},
-            "GET_LOGGING_LEVEL": lambda _: {"level": logging_level()},
-            "GET_MASTER": lambda _: self._show_master(),
-            "GET_AGENTS": lambda core: operator_views.agents(core.state),
-            "GET_FRAMEWORKS": lambda core: operator_views.frameworks(core.state),
-            "GET_EXECUTORS": lambda core: operator_views.executors(core.state),
-            "GET_TASKS": lambda core: operator_views.tasks(core.state),
-            "GET_ROLES": lambda core: operator_views.roles(core.state),
-            "GET_STATE": lambda core: operator_views.state(core.state),
-            "GET_OPERATIONS": lambda _: {},
-            "GET_QUOTA": lambda _: {"status": {}},
-            "GET_WEIGHTS": lambda core: operator_views.weights(core.state),
-            "GET_MAINTENANCE_STATUS": lambda _: {"status": {}},
-            "GET_MAINTENANCE_SCHEDULE": lambda _: {"schedule": {}},
-            "GET_METRICS": lambda _: {"metrics": pairs(metrics.snapshot(self._runner))},
+        self._calls: dict[str, Callable[[Core, Viewer], Any]] = {
+            "GET_HEALTH": lambda *_: {"healthy": True},
+            "GET_FLAGS": lambda *_: {"flags": pairs(self._flags)},
+            "GET_VERSION": lambda *_: {"version_info": build_info()},
+            "GET_LOGGING_LEVEL": lambda *_: {"level": logging_level()},
+            "GET_MASTER": lambda *_: self._show_master(),
+            "GET_AGENTS": lambda core, v: operator_views.agents(core.state, v),
+            "GET_FRAMEWORKS": lambda core, v: operator_views.frameworks(core.state, v),
+            "GET_EXECUTORS": lambda core, v: operator_views.executors(core.state, v),
+            "GET_TASKS": lambda core, v: operator_views.tasks(core.state, v),
+            "GET_ROLES": lambda core, v: operator_views.roles(core.state, v),
+            "GET_STATE": lambda core, v: operator_views.state(core.state, v),
+            "GET_OPERATIONS": lambda *_: {},
+            "GET_QUOTA": lambda *_: {"status": {}},
+            "GET_WEIGHTS": lambda core, v: operator_views.weights(core.state, v),
+            "GET_MAINTENANCE_STATUS": lambda *_: {"status": {}},
+            "GET_MAINTENANCE_SCHEDULE": lambda *_: {"schedule": {}},
+            "GET_METRICS": lambda *_: {"metrics": pairs(metrics.snapshot(self._runner))},
         }
 
     async def handle(self, request: Request) -> Reply:
@@ -105,33 +109,37 @@ class OperatorAPI:
         call = api.read_call(request, Call)
         if isinstance(call, Response):
             return call
-        return api.check_accept(request) or self._answer(call)
+        return api.check_accept(request) or self._answer(call, request.principal)
 
-    def _answer(self, call: Call) -> Response:
+    def _answer(self, call: Call, principal: str | None) -> Response:
         if call.type == "UNKNOWN":
             return messages.not_implemented()
         if call.type in _ABSENT:
             return _SENTENCES.absent(call.type)
         if call.type == "TEARDOWN":
-            return self._teardown(call)
+            return self._teardown(call, principal)
         if call.type in FILE_CALLS:
-            return answer_files(call, self._files, _SENTENCES)
+            return answer_files(call, self._files, _SENTENCES, principal)
         if call.type is None or call.type not in self._calls:
             return _SENTENCES.missing("type")
         if call.type == "GET_METRICS" and call.get_metrics is None:
             return _SENTENCES.missing("get_metrics")
         assert self._runner.core is not None
+        viewer = Viewer(self._authorizer, principal)
+        if call.type == "GET_FLAGS" and not viewer.flags:
+            return messages.forbidden()
         answer: dict[str, Any] = {"type": call.type}
-        content = self._calls[call.type](self._runner.core)
+        content = self._calls[call.type](self._runner.core, viewer)
         if content is not None:
             answer[call.type.lower()] = content
         return messages.api_json(answer)
 
-    def _teardown(self, call: Call) -> Response:
+    def _teardown(self, call: Call, principal: str | None) -> Response:
         if call.teardown is None:
             return _SENTENCES.missing("teardown")
         framework_id = call.teardown.framework_id.value
-        answer = self._runner.feed(TeardownRequested(framework_id=framework_id))
+        asked = TeardownRequested(framework_id=framework_id, principal=principal)
+        answer = self._runner.feed(asked)
         return messages.ok() if answer is None else messages.text(answer.status, answer.body)
 
     def _show_master(self) -> dict[str, Any]:

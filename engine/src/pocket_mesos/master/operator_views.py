@@ -1,9 +1,11 @@
 """What the operator API shows of the master's state: messages rather than endpoint JSON."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
-from pocket_mesos.master import offers, summary
+from pocket_mesos.authorization import Viewer
+from pocket_mesos.master import offers, summary, views
 from pocket_mesos.master.state import Agent, Framework, State, Task
 from pocket_mesos.protocol import codec
 from pocket_mesos.resources import EMPTY, Resources
@@ -11,61 +13,66 @@ from pocket_mesos.resources import EMPTY, Resources
 Json = dict[str, Any]
 
 
-def state(known: State) -> Json:
+def state(known: State, viewer: Viewer) -> Json:
     """Show everything."""
     return {
-        "get_tasks": tasks(known),
-        "get_executors": executors(known),
-        "get_frameworks": frameworks(known),
-        "get_agents": agents(known),
+        "get_tasks": tasks(known, viewer),
+        "get_executors": executors(known, viewer),
+        "get_frameworks": frameworks(known, viewer),
+        "get_agents": agents(known, viewer),
     }
 
 
-def agents(known: State) -> Json:
+def agents(known: State, viewer: Viewer) -> Json:
     """Show all agents."""
-    shown = [_agent(known, one) for one in known.agents.values()]
+    shown = [_agent(known, viewer, one) for one in known.agents.values()]
     return {"agents": shown} if shown else {}
 
 
-def frameworks(known: State) -> Json:
+def frameworks(known: State, viewer: Viewer) -> Json:
     """Show live and completed frameworks."""
+    live = _visible(known.frameworks.values(), viewer)
+    completed = _visible(known.completed_frameworks.values(), viewer)
     return {
-        "frameworks": [_framework(known, one) for one in known.frameworks.values()],
-        "completed_frameworks": [
-            _framework(known, one) for one in known.completed_frameworks.values()
-        ],
+        "frameworks": [_framework(known, one) for one in live],
+        "completed_frameworks": [_framework(known, one) for one in completed],
     }
 
 
-def executors(known: State) -> Json:
+def executors(known: State, viewer: Viewer) -> Json:
     """Show all executors."""
     shown = [
         {"executor_info": one.info, "agent_id": {"value": one.agent_id}}
-        for framework in known.frameworks.values()
+        for framework in _visible(known.frameworks.values(), viewer)
         for one in framework.executors.values()
+        if viewer.executor(framework.info, one.info)
     ]
     return {"executors": shown} if shown else {}
 
 
-def tasks(known: State) -> Json:
+def tasks(known: State, viewer: Viewer) -> Json:
     """Show all tasks by what has become of them."""
-    live = list(known.frameworks.values())
-    every = [*live, *known.completed_frameworks.values()]
+    live = _visible(known.frameworks.values(), viewer)
+    every = [*live, *_visible(known.completed_frameworks.values(), viewer)]
+
+    def shown(owner: Framework, some: Iterable[Task]) -> list[Json]:
+        return [_task(one) for one in views.visible_tasks(viewer, owner, some)]
+
     return {
-        "tasks": [_task(t) for f in live for t in f.tasks.values()],
-        "unreachable_tasks": [_task(t) for f in every for t in f.unreachable_tasks.values()],
-        "completed_tasks": [_task(t) for f in every for t in f.completed_tasks],
+        "tasks": [t for f in live for t in shown(f, f.tasks.values())],
+        "unreachable_tasks": [t for f in every for t in shown(f, f.unreachable_tasks.values())],
+        "completed_tasks": [t for f in every for t in shown(f, f.completed_tasks)],
     }
 
 
-def roles(known: State) -> Json:
+def roles(known: State, viewer: Viewer) -> Json:
     """Show the roles that have frameworks or a weight."""
     members: dict[str, list[Framework]] = defaultdict(list)
     for one in known.frameworks.values():
         for role in one.roles:
             members[role].append(one)
     shown = []
-    for role in sorted({*members, *known.weights}):
+    for role in filter(viewer.role, sorted({*members, *known.weights})):
         held = EMPTY
         for one in members[role]:
             held = held + summary.used_of_framework(one).get(role, EMPTY)
@@ -74,12 +81,10 @@ def roles(known: State) -> Json:
     return {"roles": shown} if shown else {}
 
 
-def weights(known: State) -> Json | None:
+def weights(known: State, viewer: Viewer) -> Json | None:
     """Show the roles that were given a weight; nothing when there are none, as Mesos does."""
-    if not known.weights:
-        return None
-    infos = [{"role": role, "weight": weight} for role, weight in sorted(known.weights.items())]
-    return {"weight_infos": infos}
+    infos = views.weights(known, viewer)
+    return {"weight_infos": infos} if infos else None
 
 
 def _role(role: str, weight: float, members: list[Framework], held: Resources) -> Json:
@@ -92,7 +97,11 @@ def _role(role: str, weight: float, members: list[Framework], held: Resources) -
     return shown
 
 
-def _agent(known: State, one: Agent) -> Json:
+def _visible(frameworks: Iterable[Framework], viewer: Viewer) -> list[Framework]:
+    return [one for one in frameworks if viewer.framework(one.info)]
+
+
+def _agent(known: State, viewer: Viewer, one: Agent) -> Json:
     order = [resource.name for resource in one.info.resources]
     totals = one.total.to_messages(role="*")
     shown: Json = {
@@ -106,8 +115,9 @@ def _agent(known: State, one: Agent) -> Json:
     if one.reregistered_time is not None:
         shown["reregistered_time"] = _time(one.reregistered_time)
     shown["total_resources"] = sorted(totals, key=lambda r: order.index(r.name))
-    _add_resources(shown, "allocated_resources", summary.used_of_agent(one))
-    offered = summary.offered_by_role(known, sorted(one.offers))
+    used = summary.visible(summary.used_of_agent(one), viewer)
+    _add_resources(shown, "allocated_resources", used)
+    offered = summary.visible(summary.offered_by_role(known, sorted(one.offers)), viewer)
     _add_resources(shown, "offered_resources", offered)
     shown["capabilities"] = one.capabilities
     return shown

@@ -16,9 +16,11 @@ from pocket_mesos.election import (
     parse_zookeeper,
 )
 from pocket_mesos.flags.master import MasterFlags
+from pocket_mesos.http.authentication import Realm
 from pocket_mesos.http.files import Files
 from pocket_mesos.http.router import Router
 from pocket_mesos.http.server import Server
+from pocket_mesos.master import security
 from pocket_mesos.master.agent_link import AgentLink
 from pocket_mesos.master.core import Core
 from pocket_mesos.master.endpoints import PREFIXES, Endpoints
@@ -57,12 +59,14 @@ class MasterProcess:
         Raises:
             SettingsError: flags contradict each other.
             AddressError: ``--zk`` is malformed.
+            PocketError: credentials can't be used.
         """
         if flags.zk is not None and flags.quorum is None:
             raise SettingsError(
                 "Need to specify --quorum for replicated log based registry when using ZooKeeper"
             )
         self._flags = flags
+        self._security = security.load(flags)
         self._id = id_
         self._network = network
         self._log_file = log_file
@@ -92,7 +96,7 @@ class MasterProcess:
                 f"Failed to write to work_dir '{flags.work_dir}': {error.strerror}"
             ) from error
         bind_ip = flags.ip or self._network.own_address()
-        router = Router()
+        router = Router(self._security.authenticators)
         self._server = Server(router)
         port = await self._server.start(bind_ip, flags.port)
         info = self._info(flags.advertise_ip or bind_ip, flags.advertise_port or port)
@@ -152,19 +156,25 @@ class MasterProcess:
     def _route(self, router: Router, runner: Runner) -> None:
         flags = self._flags
         log_dir = None if flags.log_dir is None else str(flags.log_dir)
-        files = Files(self._shown_files)
-        endpoints = Endpoints(runner, flags.printed(), flags.cluster, log_dir)
-        endpoints.add_to(router)
+        authorizer = self._security.authorizer
+        files = Files(self._shown_files, self._may_read)
+        Endpoints(runner, authorizer, flags.printed(), flags.cluster, log_dir).add_to(router)
         router.add("", index_page(flags.webui_dir), exact=True, prefixes=PREFIXES)
-        router.add("/api/v1/scheduler", SchedulerAPI(runner).handle, prefixes=PREFIXES)
-        operator = OperatorAPI(runner, flags.printed(), files)
-        router.add("/api/v1", operator.handle, prefixes=PREFIXES)
-        router.add(link.PATH, AgentLink(runner).handle)
-        files.register(router)
+        schedulers = SchedulerAPI(runner)
+        router.add("/api/v1/scheduler", schedulers.handle, prefixes=PREFIXES, realm=Realm.SCHEDULER)
+        operator = OperatorAPI(runner, authorizer, flags.printed(), files)
+        router.add("/api/v1", operator.handle, prefixes=PREFIXES, realm=Realm.READWRITE)
+        agents = AgentLink(runner, authenticate=flags.authenticate_agents)
+        router.add(link.PATH, agents.handle, realm=Realm.AGENT)
+        files.register(router, authorizer.endpoint_permit("/files/debug"))
 
     def _shown_files(self) -> dict[str, str]:
         shown = self._flags.external_log_file or self._log_file
         return {} if shown is None else {"/master/log": str(shown)}
+
+    def _may_read(self, _name: str, principal: str | None) -> bool:
+        """Whether somebody may read the log, which is all that a master shows."""
+        return self._security.authorizer.approver("access_mesos_logs", principal).approves()
 
     def _make_core(self, info: MasterInfo) -> Core:
         flags = self._flags
@@ -187,6 +197,7 @@ class MasterProcess:
             max_unreachable_tasks=flags.max_unreachable_tasks_per_framework,
             root_submissions=flags.root_submissions,
             roles=frozenset(roles) | {"*"} if flags.roles is not None else None,
+            authorizer=self._security.authorizer,
         )
         core = Core(config, HierarchicalAllocator(options))
         if self._weights:

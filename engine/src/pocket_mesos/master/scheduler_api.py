@@ -1,5 +1,6 @@
 """POST /api/v1/scheduler."""
 
+import logging
 import uuid
 
 from pocket_mesos.http import api, messages
@@ -10,6 +11,9 @@ from pocket_mesos.master import events
 from pocket_mesos.master.runner import Runner
 from pocket_mesos.master.validation import call as validation
 from pocket_mesos.protocol import scheduler
+from pocket_mesos.protocol.base import replace
+
+_log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 15.0
 
@@ -33,7 +37,7 @@ class SchedulerAPI:
         call = api.read_call(request, scheduler.Call)
         if isinstance(call, Response):
             return call
-        error = validation.validate(call)
+        error = validation.validate(call, request.principal)
         if error is not None:
             return messages.bad_request(error)
         lacking = validation.unsupported(call)
@@ -60,14 +64,31 @@ class SchedulerAPI:
             on_closed=lambda: runner.stream_closed(stream_id, ended),
         )
         runner.open_stream(stream)
+        call = _with_principal(call, request.principal)
         runner.feed(events.Subscribed(call=call, stream_id=stream_id))
         return stream
 
     def _call(self, request: Request, call: scheduler.Call) -> Response:
         stream_id = request.headers.get(_STREAM_ID)
-        answer = self._runner.feed(events.SchedulerCalled(call=call, stream_id=stream_id))
+        called = events.SchedulerCalled(call=call, stream_id=stream_id, principal=request.principal)
+        answer = self._runner.feed(called)
         if answer is None:
             return messages.accepted()
         if not answer.body:
             return messages.empty(answer.status)
         return messages.text(answer.status, answer.body)
+
+
+def _with_principal(call: scheduler.Call, principal: str | None) -> scheduler.Call:
+    """Note in a subscription whom its sender has authenticated as; validation has compared."""
+    assert call.subscribe is not None, "validation has looked"
+    info = call.subscribe.framework_info
+    if principal is None or info.principal is not None:
+        return call
+    _log.warning(
+        "Setting 'principal' in FrameworkInfo to '%s' because the framework authenticated with "
+        "that principal but did not set it in FrameworkInfo",
+        principal,
+    )
+    subscribe = replace(call.subscribe, framework_info=replace(info, principal=principal))
+    return replace(call, subscribe=subscribe)

@@ -8,6 +8,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from enum import Enum
 
+from pocket_mesos.authorization import OPEN, Authorizer
 from pocket_mesos.protocol.mesos import (
     TERMINAL_STATES,
     AgentInfo,
@@ -210,6 +211,7 @@ class Config:
     root_submissions: bool = True
     roles: frozenset[str] | None = None
     """Roles that frameworks may have; None for any."""
+    authorizer: Authorizer = OPEN
 
 
 @dataclass(slots=True)

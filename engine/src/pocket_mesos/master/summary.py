@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from pocket_mesos.authorization import Viewer
 from pocket_mesos.master.state import Agent, Executor, Framework, Offer, State, Task
 from pocket_mesos.protocol.mesos import Resource
 from pocket_mesos.resources import EMPTY, Resources
@@ -58,6 +59,11 @@ def used_of_agent(agent: Agent) -> dict[str, Resources]:
 def used_of_framework(framework: Framework) -> dict[str, Resources]:
     """Return what a framework uses, by role."""
     return used_by_role(framework.tasks.values(), framework.executors.values())
+
+
+def visible(by_role: dict[str, Resources], viewer: Viewer) -> dict[str, Resources]:
+    """Pick what is allocated to roles that somebody may see."""
+    return {role: resources for role, resources in by_role.items() if viewer.role(role)}
 
 
 def messages(by_role: dict[str, Resources]) -> list[Resource]:

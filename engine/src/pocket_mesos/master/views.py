@@ -1,8 +1,10 @@
 """What the master's endpoints show of its state, in Mesos' fields and order."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
+from pocket_mesos.authorization import Viewer
 from pocket_mesos.election.info import CAPABILITIES
 from pocket_mesos.master import summary
 from pocket_mesos.master.state import Agent, Executor, Framework, Offer, State, Task
@@ -17,6 +19,7 @@ DEFAULT_TASK_LIMIT = 100
 
 def state(
     known: State,
+    viewer: Viewer,
     *,
     build: Json,
     flags: dict[str, str],
@@ -27,7 +30,7 @@ def state(
 ) -> Json:
     """Show everything, as /state does."""
     shown = {"version": build["version"]} | build | master
-    if cluster is not None:
+    if cluster is not None and viewer.flags:
         shown["cluster"] = cluster
     shown |= {
         "capabilities": list(CAPABILITIES),
@@ -37,13 +40,14 @@ def state(
         "leader": leader.pid,
         "leader_info": leader_info(leader),
     }
-    if log_dir is not None:
+    if log_dir is not None and viewer.flags:
         shown["log_dir"] = log_dir
+    if viewer.flags:
+        shown["flags"] = flags
     return shown | {
-        "flags": flags,
         "slaves": [agent(known, one) for one in known.agents.values()],
         "recovered_slaves": [],
-        **frameworks(known),
+        **frameworks(known, viewer),
         "orphan_tasks": [],
         "unregistered_frameworks": [],
     }
@@ -54,24 +58,26 @@ def leader_info(info: MasterInfo) -> Json:
     return {"id": info.id, "pid": info.pid, "port": info.port, "hostname": info.hostname}
 
 
-def slaves(known: State, agent_id: str | None = None) -> Json:
+def slaves(known: State, viewer: Viewer, agent_id: str | None = None) -> Json:
     """Show agents with their resources in full, as /slaves does."""
     shown = []
     for one in _chosen(known.agents, agent_id):
+        used = summary.visible(summary.used_of_agent(one), viewer)
         offered = summary.offered_by_role(known, sorted(one.offers))
+        offered = summary.visible(offered, viewer)
         shown.append(
             agent(known, one)
             | {
                 "reserved_resources_full": {},
                 "unreserved_resources_full": _total(one),
-                "used_resources_full": summary.messages(summary.used_of_agent(one)),
+                "used_resources_full": summary.messages(used),
                 "offered_resources_full": summary.messages(offered),
             }
         )
     return {"slaves": shown, "recovered_slaves": []}
 
 
-def state_summary(known: State, hostname: str) -> Json:
+def state_summary(known: State, viewer: Viewer, hostname: str) -> Json:
     """Show counts of tasks by agent and by framework, as /state-summary does."""
     by_agent: dict[str, list[Task]] = defaultdict(list)
     for one in known.frameworks.values():
@@ -86,22 +92,27 @@ def state_summary(known: State, hostname: str) -> Json:
     return {
         "hostname": hostname,
         "slaves": shown_agents,
-        "frameworks": [_framework_summary(known, f) for f in known.frameworks.values()],
+        "frameworks": [
+            _framework_summary(known, f)
+            for f in known.frameworks.values()
+            if viewer.framework(f.info)
+        ],
     }
 
 
-def frameworks(known: State, framework_id: str | None = None) -> Json:
+def frameworks(known: State, viewer: Viewer, framework_id: str | None = None) -> Json:
     """Show frameworks, live and completed."""
-    live = _chosen(known.frameworks, framework_id)
-    completed = _chosen(known.completed_frameworks, framework_id)
+    live = _visible(known.frameworks, viewer, framework_id)
+    completed = _visible(known.completed_frameworks, viewer, framework_id)
     return {
-        "frameworks": [framework(known, one) for one in live],
-        "completed_frameworks": [framework(known, one) for one in completed],
+        "frameworks": [framework(known, viewer, one) for one in live],
+        "completed_frameworks": [framework(known, viewer, one) for one in completed],
     }
 
 
 def tasks(
     known: State,
+    viewer: Viewer,
     *,
     limit: int = DEFAULT_TASK_LIMIT,
     offset: int = 0,
@@ -110,31 +121,35 @@ def tasks(
     task_id: str | None = None,
 ) -> Json:
     """Show a page of all tasks, the latest first."""
-    owners = _chosen(known.frameworks, framework_id)
-    owners += _chosen(known.completed_frameworks, framework_id)
+    owners = _visible(known.frameworks, viewer, framework_id)
+    owners += _visible(known.completed_frameworks, viewer, framework_id)
     found = [
         one
         for owner in owners
-        for one in summary.all_tasks(owner)
+        for one in visible_tasks(viewer, owner, summary.all_tasks(owner))
         if task_id is None or one.id == task_id
     ]
     found.sort(key=_begun, reverse=not ascending)
     return {"tasks": [task(one) for one in found[offset : offset + limit]]}
 
 
-def roles(known: State) -> Json:
+def roles(known: State, viewer: Viewer) -> Json:
     """Show the roles that have frameworks or a weight, as /roles does."""
     members: dict[str, list[Framework]] = defaultdict(list)
     for one in known.frameworks.values():
         for name in one.roles:
             members[name].append(one)
-    names = sorted({*members, *known.weights})
+    names = [name for name in sorted({*members, *known.weights}) if viewer.role(name)]
     return {"roles": [_role(known, name, members[name]) for name in names]}
 
 
-def weights(known: State) -> list[Json]:
+def weights(known: State, viewer: Viewer) -> list[Json]:
     """Show the roles that were given a weight."""
-    return [{"role": role, "weight": weight} for role, weight in sorted(known.weights.items())]
+    return [
+        {"role": role, "weight": weight}
+        for role, weight in sorted(known.weights.items())
+        if viewer.role(role)
+    ]
 
 
 def agent(known: State, one: Agent) -> Json:
@@ -163,7 +178,7 @@ def agent(known: State, one: Agent) -> Json:
     }
 
 
-def framework(known: State, one: Framework) -> Json:
+def framework(known: State, viewer: Viewer, one: Framework) -> Json:
     """Show a framework with its tasks."""
     info = one.info
     shown = _framework_head(known, one) | {
@@ -182,15 +197,25 @@ def framework(known: State, one: Framework) -> Json:
         shown["reregistered_time"] = one.reregistered_time
     shown |= {"roles": one.roles} if one.multi_role else {"role": one.roles[0]}
     shown |= {
-        "tasks": [task(t) for t in one.tasks.values()],
-        "unreachable_tasks": [task(t) for t in one.unreachable_tasks.values()],
-        "completed_tasks": [task(t) for t in one.completed_tasks],
+        "tasks": [task(t) for t in visible_tasks(viewer, one, one.tasks.values())],
+        "unreachable_tasks": [
+            task(t) for t in visible_tasks(viewer, one, one.unreachable_tasks.values())
+        ],
+        "completed_tasks": [task(t) for t in visible_tasks(viewer, one, one.completed_tasks)],
         "offers": [_offer(known.offers[offer_id]) for offer_id in sorted(one.offers)],
-        "executors": [_executor(e) for e in one.executors.values()],
+        # One that is not shown leaves an empty object, as in Mesos.
+        "executors": [
+            _executor(e) if viewer.executor(info, e.info) else {} for e in one.executors.values()
+        ],
     }
     if info.labels is not None:
         shown["labels"] = info.labels.labels
     return shown | {"offer_constraints": {}}
+
+
+def visible_tasks(viewer: Viewer, owner: Framework, tasks: Iterable[Task]) -> Iterable[Task]:
+    """Pick the tasks of a framework that somebody may see."""
+    return viewer.tasks(owner.info, tasks, lambda one: one.info)
 
 
 def task(one: Task) -> Json:
@@ -334,6 +359,10 @@ def _total(one: Agent) -> list[Any]:
 def _begun(one: Task) -> float:
     first = one.statuses[0].timestamp if one.statuses else None
     return first if first is not None else 0.0
+
+
+def _visible(known: Any, viewer: Viewer, identity: str | None) -> list[Any]:
+    return [one for one in _chosen(known, identity) if viewer.framework(one.info)]
 
 
 def _chosen(known: Any, identity: str | None) -> list[Any]:

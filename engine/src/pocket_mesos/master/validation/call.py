@@ -39,13 +39,13 @@ _ABSENT_CALLS = frozenset(
 _OPERATIONS = frozenset({"LAUNCH", "LAUNCH_GROUP"})
 
 
-def validate(call: scheduler.Call) -> str | None:
-    """Return what is wrong with a call."""
+def validate(call: scheduler.Call, principal: str | None) -> str | None:
+    """Return what is wrong with a call from somebody who has authenticated as ``principal``."""
     if call.type not in _FIELDS:
         return _PREFIX + "Expecting 'type' to be present"
     needed = _FIELDS[call.type]
     if call.type == "SUBSCRIBE":
-        return _validate_subscribe(call)
+        return _validate_subscribe(call, principal)
     if call.framework_id is None:
         return _PREFIX + "Expecting 'framework_id' to be present"
     if needed is not None and getattr(call, needed) is None:
@@ -68,9 +68,15 @@ def unsupported(call: scheduler.Call) -> str | None:
     return None
 
 
-def _validate_subscribe(call: scheduler.Call) -> str | None:
+def _validate_subscribe(call: scheduler.Call, principal: str | None) -> str | None:
     if call.subscribe is None:
         return _PREFIX + "Expecting 'subscribe' to be present"
     if call.framework_id != call.subscribe.framework_info.id:
         return _PREFIX + "'framework_id' differs from 'subscribe.framework_info.id'"
+    named = call.subscribe.framework_info.principal
+    if principal is not None and named is not None and named != principal:
+        return _PREFIX + (
+            f"Authenticated principal '{principal}' does not match principal '{named}' set in "
+            "`FrameworkInfo`"
+        )
     return None

@@ -31,7 +31,10 @@ def validate(
 
 def validate_update(old: FrameworkInfo, new: FrameworkInfo) -> str | None:
     """Return which change from ``old`` to ``new`` is not possible."""
-    for name in ("principal", "user", "checkpoint"):
+    error = validate_principal(old, new)
+    if error is not None:
+        return error
+    for name in ("user", "checkpoint"):
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
             shown = (_shown(before), _shown(after))
@@ -40,6 +43,13 @@ def validate_update(old: FrameworkInfo, new: FrameworkInfo) -> str | None:
                 f"attempted to update from '{shown[0]}' to '{shown[1]}'"
             )
     return None
+
+
+def validate_principal(old: FrameworkInfo, new: FrameworkInfo) -> str | None:
+    """Return that a framework comes as somebody else; who it was is nobody's business."""
+    if old.principal == new.principal:
+        return None
+    return "Changing framework's principal is not allowed."
 
 
 def validate_role(role: str) -> str | None:
