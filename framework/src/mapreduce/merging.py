@@ -20,6 +20,9 @@ LIMIT_KEYS = 300_000
 LIMIT_BYTES = 64 << 20
 """Of the table: what one process merges and sorts within its memory."""
 
+LARGE = 2 << 20
+"""Bytes of a payload from which on it pays to have the job prepare for more of them."""
+
 EXPANSION = 6
 """How many times its size a payload takes in a table, at most and about."""
 
@@ -34,6 +37,7 @@ class Merger:
         self._job = job
         self._folder = folder
         self._table = job.table()
+        self._prepared = False
         self._pending: deque[Path] = deque()
         # Tasks of a run that was killed may still read its runs, under their own names.
         self._unique = os.urandom(6).hex()
@@ -51,6 +55,10 @@ class Merger:
         """Merge a payload; return whether the table was dumped, as it passed its limit."""
         before = len(self.runs)
         payload = self._pending.popleft().read_bytes()
+        if len(payload) >= LARGE and not self._prepared:
+            self._prepared = True
+            with failures("preparing"):
+                self._job.prepare()
         if self._table.nbytes + EXPANSION * len(payload) > LIMIT_BYTES:
             self.dump()
         with failures("combining"):

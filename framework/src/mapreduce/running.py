@@ -38,9 +38,6 @@ SEARCH = 2.0
 CLOSE_TIMEOUT = 5.0
 """Seconds for a teardown that no master answers."""
 
-WARM_ABOVE = 16 << 20
-"""Bytes of input from which on it pays to have the job prepare here, too."""
-
 Json = dict[str, Any]
 
 
@@ -101,8 +98,6 @@ class Run:
                 self._replay(saved)
                 self.driver = self._driver(saved.framework)
             self.report.timeline.began = self.now
-            if self.report.total > WARM_ABOVE:
-                threading.Thread(target=self._prepare, daemon=True).start()
             if not self.core.over:
                 self.driver.start()
                 self.last_connected = time.monotonic()
@@ -112,11 +107,6 @@ class Run:
             return self._result()
         finally:
             self._close()
-
-    def _prepare(self) -> None:
-        """Load what the job's table needs while the first blocks are mapped."""
-        with contextlib.suppress(Exception):  # comes again where the table is used
-            self.spec.job.prepare()
 
     @property
     def now(self) -> float:
