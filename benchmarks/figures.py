@@ -27,10 +27,12 @@ def spread(runs: Runs) -> tuple[float, float]:
 
 
 def ratios(runs: Runs, others: Runs) -> list[float]:
-    """Return how many times as long the others took, each round by itself, sorted."""
-    return sorted(
-        other["seconds"] / run["seconds"] for run, other in zip(runs, others, strict=True)
-    )
+    """Return how many times as long the others took, each round by itself, sorted.
+
+    There may be fewer rounds of the others, which are the first ones.
+    """
+    pairs = zip(runs, others, strict=False)
+    return sorted(other["seconds"] / run["seconds"] for run, other in pairs)
 
 
 def ratio(runs: Runs, others: Runs) -> float:
@@ -86,7 +88,7 @@ def cores_mapping(runs: Runs, cores: int) -> float:
 
 def phases(runs: Runs) -> dict[str, float]:
     """Return the median seconds of each phase, and what process start and end add to them."""
-    names = ("offers", "start-up", "map", "shuffle", "reduce")
+    names = ("preparing", "offers", "start-up", "map", "shuffle", "reduce", "output")
     found = {
         name: statistics.median(run["report"]["phases"].get(name, 0.0) for run in runs)
         for name in names

@@ -61,7 +61,7 @@ def _ratios(results: Results) -> Iterator[str]:
         yield f"**{_size(size)}**, {len(own)} interleaved rounds, process start to result:"
         yield ""
         yield from _table(
-            "Contender", "Seconds (median)", "Least to most", "MB/s", "MB/s per core",
+            "Contender", "Runs", "Seconds (median)", "Least to most", "MB/s", "MB/s per core",
             "Times as long as mapreduce (median of the rounds)", "Least to most",
         )  # fmt: skip
         for name, others in runs.items():
@@ -81,6 +81,7 @@ def _contender(
     copies = results["cores"] if name == "c-each" else 1
     rate = size * copies / 1e6 / median
     yield results["names"][name]
+    yield str(len(others))
     yield f"{median:.2f}"
     yield f"{least:.2f} to {most:.2f}"
     yield f"{rate:.0f}"
@@ -104,7 +105,7 @@ def _insight(results: Results, runs: dict[str, figures.Runs], size: int) -> Iter
         "mapping."
     )
     shares = ", ".join(f"{name} {value:.2f} s" for name, value in figures.phases(own).items())
-    yield f"- Phases: {shares} (process start, imports, output, teardown)."
+    yield f"- Phases: {shares} (interpreter and teardown)."
 
 
 def _growth(results: Results) -> Iterator[str]:
