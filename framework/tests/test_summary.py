@@ -31,6 +31,7 @@ TIMELINE = [
     span("start"),
     span("map"),
     span("map", outcome="lost"),
+    span("map", outcome="lost"),
     span("map", speculative=True),
     span("map", outcome="killed"),
     span("reduce"),
@@ -64,7 +65,7 @@ def test_the_lines_say_where_the_time_went(result):
         "  output        0.50 s   5%  ▇▇",
         "  the rest      1.00 s  10%  ▇▇▇",
         "Workers: 20.2 s mapping and 1.5 s waiting for input, all together",
-        "Tasks: 4 map, 2 reduce, 1 lost, 1 failed, 1 speculative",
+        "Tasks: 5 map, 2 reduce, 2 lost, 1 failed, 1 speculative",
         "12345 keys from 1.0 GB in 10.0 s (100.0 MB/s)",
     ]
 
