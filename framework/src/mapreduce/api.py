@@ -207,7 +207,7 @@ def _prepare(
     name, loaded, job_file = _job(job, options, temporary)
     known = storage.load(options.storage)
     found = _inputs(inputs, known, shown)
-    address = _address(options)
+    address, credential = _address(options), settings.credential(options.credential)
     scheduler = import_scheduler()
     leading = leader.find(address, options.wait, shown.say)
     place = scheduler.Place(
@@ -216,7 +216,7 @@ def _prepare(
         tasks=settings.tasks(options.executor, options.user, local=leader.is_local(leading)),
         advertise=options.advertise or settings.from_environment("advertise"),
         wait=options.wait,
-        credential=settings.credential(options.credential),
+        credential=credential,
     )
     spec = scheduler.RunSpec(
         name=name,

@@ -31,9 +31,7 @@ class Interrupted(BaseException):
 def main() -> None:
     """Run the command line and exit."""
     _on_signals(_leave)
-    status = _main()
-    _on_signals(signal.SIG_DFL)
-    sys.exit(status)
+    sys.exit(_main())
 
 
 def _main() -> int:
@@ -41,7 +39,10 @@ def _main() -> int:
     from mapreduce.errors import MapReduceError, UsageError
 
     try:
-        return command.run(sys.argv[1:], running=lambda: _on_signals(_interrupt))
+        try:
+            return command.run(sys.argv[1:], running=lambda: _on_signals(_interrupt))
+        finally:
+            _on_signals(signal.SIG_IGN)  # all that is left is a word, and the process' end
     except Interrupted as signalled:
         sys.stderr.write(_INTERRUPTED)
         return 128 + int(signalled.args[0])
