@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from mapreduce import events
-from mapreduce.core import TERMINAL, Core
+from mapreduce.core import Core
 from mapreduce.progress import Status
 from mapreduce.result import Span
 from mapreduce.state import State
@@ -60,7 +60,7 @@ class Report:
         agent_id = attempt.executor.agent_id
         if event.state == "TASK_RUNNING":
             self.timeline.running(attempt.executor.id, agent_id, now)
-        elif event.state in TERMINAL:
+        elif event.state in events.TERMINAL:
             self.timeline.ended(
                 event,
                 attempt.unit.kind,
