@@ -111,13 +111,18 @@ class Daemon:
 
     def serving(self) -> bool:
         """Say whether it answers /health."""
-        if self._process.poll() is not None:
+        if self.dead:
             tail = self.log.read_text(errors="replace")[-2000:]
             raise NoClusterError(f"{self.name} exited with {self._process.returncode}:\n{tail}")
         try:
             return request(self.address, "GET", "/health").status == 200
         except OSError:
             return False
+
+    @property
+    def dead(self) -> bool:
+        """Whether its process has ended."""
+        return self._process.poll() is not None
 
     def wait_serving(self) -> None:
         """Wait until it answers."""
@@ -130,7 +135,7 @@ class Daemon:
 
     def stop(self) -> None:
         """End it as an operator does, and for certain."""
-        if self._process.poll() is None:
+        if not self.dead:
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(30)
