@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from mapreduce import core as core_module
 from mapreduce import sizing
-from mapreduce.core import FAILURES, LOSSES, RECONCILE_AFTER, REVIVE_AFTER, Core
+from mapreduce.core import FAILURES, LOSSES, RECONCILE_AFTER, REVIVE_AFTER, REVIVE_SELDOM, Core
 from mapreduce.cutter import Block, Extent
 from mapreduce.events import (
     AgentLost,
+    Avoid,
     Collect,
     Collected,
     Count,
@@ -231,6 +232,19 @@ def test_workers_that_run_dry_ask_for_offers_before_the_next_round():
     assert run(finished(launch.tasks[1].id))[1:] == []
     assert run(finished(launch.tasks[2].id))[1:] == [Revive()]
     assert run(Tick(), after=REVIVE_AFTER / 2) == []
+    assert run(Tick(), after=2 * REVIVE_AFTER) == [Revive()]
+
+
+def test_workers_ask_seldom_for_what_others_use():
+    """A cluster that is full is not asked three times a second."""
+    run = Run(1 << 30)
+    (launch,) = launches(run.offers(offer(1)))
+    for task in launch.tasks[:3]:
+        run(finished(task.id))
+    asked = [bool(run(Tick(), after=0.5)) for _ in range(200)]
+    assert 100 / REVIVE_SELDOM - 2 < sum(asked) < 100 / REVIVE_SELDOM + 5
+    run.offers(offer(2, cpus=launch.tasks[0].cpus))
+    run(finished(launch.tasks[3].id))
     assert run(Tick(), after=REVIVE_AFTER) == [Revive()]
 
 
@@ -344,7 +358,8 @@ def test_an_agent_that_cannot_send_results_is_avoided():
     run = Run(8 * MB)
     first, second = launches(run.offers(offer(1, "bad"), offer(2, "good")))
     for task in first.tasks[:STRIKES]:
-        run(failed(task.id, block_fault=False))
+        actions = run(failed(task.id, block_fault=False))
+    assert of(Avoid, actions) == [Avoid(agent_id="bad", why="TASK_FAILED: ValueError: x")]
     assert launches(run.offers(offer(3, "bad"))) == []
     assert all(unit.failures == 0 for unit in run.core.work.units.values())
     run(finished(second.tasks[0].id))

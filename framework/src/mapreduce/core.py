@@ -32,34 +32,13 @@ RECONCILE_AFTER = 10.0
 """Seconds without news of a task until the master is asked about it."""
 
 REVIVE_AFTER = 0.3
-"""Seconds between requests for offers while workers are about to run dry."""
+REVIVE_SELDOM = 5.0
+"""Seconds between requests for offers while workers are about to run dry: at first, and when
+requests were in vain, as others use what there is."""
 
 REFUSE_UNFIT = 5.0
 REFUSE_UNNEEDED = 3600.0
 """Seconds for which offers are declined: too small for now, or not needed any more."""
-
-TERMINAL = {
-    "TASK_FINISHED",
-    "TASK_FAILED",
-    "TASK_KILLED",
-    "TASK_ERROR",
-    "TASK_LOST",
-    "TASK_DROPPED",
-    "TASK_GONE",
-    "TASK_GONE_BY_OPERATOR",
-    "TASK_UNREACHABLE",
-    "TASK_UNKNOWN",
-}
-"""States after which a task is given up. An unreachable one may come back and still count."""
-
-EXECUTOR_UNHARMED = {
-    "REASON_AGENT_DISCONNECTED",
-    "REASON_INVALID_OFFERS",
-    "REASON_MASTER_DISCONNECTED",
-    "REASON_RECONCILIATION",
-    "REASON_SLAVE_DISCONNECTED",
-}
-"""Reasons for losing a task that say nothing about its executor."""
 
 
 class Core:
@@ -79,6 +58,7 @@ class Core:
         self.over = False
         self.retries = 0
         self.revived = 0.0
+        self.patience = REVIVE_AFTER
         self.idle_since: float | None = None
         self.trouble = ""
         self.culprit: Executor | None = None
@@ -99,8 +79,11 @@ class Core:
         if self.over:
             return []
         actions = self._dispatch(event, now)
-        if self.fleet.avoided and not self.fleet.live:
+        avoided = self.fleet.avoid()
+        if self.fleet.hopeless:
             actions.append(self._hopeless())
+        else:
+            actions += [events.Avoid(agent_id=one.id, why=self.trouble) for one in avoided]
         actions += self._ask_for_offers(now)
         self._note_idleness(now)
         for end, action in enumerate(actions, 1):
@@ -128,7 +111,8 @@ class Core:
             case events.ResultLost():
                 return self._result_lost(event.task_id)
             case events.LaunchFailed():
-                self._launch_failed(event.task_ids)
+                for task_id in event.task_ids:  # ask soon whether they run
+                    self.attempts[task_id].heard -= RECONCILE_AFTER / 2
             case events.Overflow():
                 self.keep = True
             case events.Collected():
@@ -156,7 +140,7 @@ class Core:
         for executor_id in gone:
             self.fleet.ended.add(executor_id)
         for agent in self.fleet.agents.values():
-            agent.executor, agent.started, agent.strikes = None, False, 0
+            agent.executor, agent.started = None, False
         return self._lose_runs(gone, "the framework was removed")
 
     # Offers
@@ -178,6 +162,7 @@ class Core:
     def _launch(self, offer: Offer, units: Iterable[Unit], now: float) -> Action:
         agent = self.fleet.agents[offer.agent_id]
         assert agent.executor is not None  # Fleet.room saw to it
+        self.patience = REVIVE_AFTER
         tasks = tuple(self._attempt(agent, agent.executor, unit, now) for unit in units)
         self.fleet.launched[agent.executor.id] = agent.executor
         return events.Launch(
@@ -206,13 +191,16 @@ class Core:
         if not self.connected:
             return []
         if self.work.available:
-            wanted = self.suppressed or (self.fleet.hungry() and now - self.revived >= REVIVE_AFTER)
+            wanted = self.suppressed or (
+                self.fleet.hungry() and now - self.revived >= self.patience
+            )
         else:
             wanted = self.speculation.wanted(self._running(), now)
         if not wanted:
             return []
         self.suppressed = False
         self.revived = now
+        self.patience = min(2 * self.patience, REVIVE_SELDOM)
         return [events.Revive()]
 
     def _running(self) -> list[tuple[str, Attempt, Agent]]:
@@ -232,7 +220,7 @@ class Core:
         attempt.heard = now
         if update.from_executor:
             self.fleet.heard(attempt.executor, now)
-        if update.state not in TERMINAL:
+        if update.state not in events.TERMINAL:
             if update.state == "TASK_RUNNING" and attempt.began is None:
                 attempt.began = now
             return []
@@ -279,7 +267,7 @@ class Core:
             return []
         self._give_up(update.task_id, attempt)
         self.retries += 1
-        self.trouble, self.culprit = _describe(update), attempt.executor
+        self.trouble, self.culprit = update.describe(), attempt.executor
         self.victim = attempt.unit.content.describe(self.extents)
         actions = self._blame(update, attempt)
         self._put_back(attempt.unit, self.trouble)
@@ -299,7 +287,7 @@ class Core:
             return []
         attempt.unit.losses += 1
         self.startup = not agent.started
-        if update.from_executor or update.reason in EXECUTOR_UNHARMED:
+        if update.from_executor or update.reason in events.EXECUTOR_UNHARMED:
             return []
         self.fleet.forget(attempt.executor)
         return self._lose_runs([attempt.executor.id], self.trouble)
@@ -384,11 +372,6 @@ class Core:
 
     # Time
 
-    def _launch_failed(self, task_ids: Sequence[str]) -> None:
-        """Ask soon: the tasks may run, or the master may never have heard of them."""
-        for task_id in task_ids:
-            self.attempts[task_id].heard -= RECONCILE_AFTER / 2
-
     def _reconcile(self, now: float) -> list[Action]:
         if not self.connected:
             return []
@@ -415,10 +398,3 @@ class Core:
         for unit in self.work.units.values():
             assert unit.counted is None or self.attempts[unit.counted].unit is unit
             assert unit.keeper not in self.fleet.ended or self.over or self.work.complete, unit
-
-
-def _describe(update: events.Update) -> str:
-    reason = f" ({update.reason})" if update.reason else ""
-    if update.state == "TASK_FINISHED":
-        return "TASK_FINISHED, but a result that did not arrive intact"
-    return f"{update.state}{reason}: {update.message.rstrip('.') or 'no message'}"

@@ -69,7 +69,8 @@ def stderr_tail(
         start = max(0, int(end["offset"]) - TAIL) if end else 0
         found = _get(agent, credential, "/files/read", path=name, offset=start, length=TAIL)
         if found is not None:
-            return str(found.get("data", "")).strip()
+            text = str(found.get("data", ""))
+            return (text.partition("\n")[2] if start else text).strip()  # whole lines
     return ""
 
 

@@ -20,6 +20,29 @@ class Offer:
 
 # Events
 
+TERMINAL = {
+    "TASK_FINISHED",
+    "TASK_FAILED",
+    "TASK_KILLED",
+    "TASK_ERROR",
+    "TASK_LOST",
+    "TASK_DROPPED",
+    "TASK_GONE",
+    "TASK_GONE_BY_OPERATOR",
+    "TASK_UNREACHABLE",
+    "TASK_UNKNOWN",
+}
+"""States after which a task is given up. An unreachable one may come back and still count."""
+
+EXECUTOR_UNHARMED = {
+    "REASON_AGENT_DISCONNECTED",
+    "REASON_INVALID_OFFERS",
+    "REASON_MASTER_DISCONNECTED",
+    "REASON_RECONCILIATION",
+    "REASON_SLAVE_DISCONNECTED",
+}
+"""Reasons for losing a task that say nothing about its executor."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
@@ -66,6 +89,13 @@ class Update:
     bytes: int = 0
     block_fault: bool = False
     unreachable: str = ""
+
+    def describe(self) -> str:
+        """Return how the task ended, for messages."""
+        if self.state == "TASK_FINISHED":
+            return "TASK_FINISHED, but a result that did not arrive intact"
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"{self.state}{reason}: {self.message.rstrip('.') or 'no message'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +257,14 @@ class Collect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Avoid:
+    """Tell the user that an agent fails again and again, and gets no more tasks."""
+
+    agent_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """Everything is counted."""
 
@@ -253,6 +291,7 @@ Action = (
     | Count
     | Uncount
     | Collect
+    | Avoid
     | Finish
     | Fail
 )

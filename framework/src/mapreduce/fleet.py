@@ -33,16 +33,24 @@ class Fleet:
         )
 
     @property
-    def avoided(self) -> bool:
-        """Whether there are agents, and all of them are avoided."""
-        return bool(self.agents) and all(agent.strikes >= STRIKES for agent in self.agents.values())
+    def hopeless(self) -> bool:
+        """Whether there are agents, all of them are avoided, and nothing runs."""
+        agents = self.agents.values()
+        return bool(agents) and all(agent.avoided for agent in agents) and not self.live
+
+    def avoid(self) -> list[Agent]:
+        """Avoid the agents that have failed too often by now, and return them."""
+        found = [one for one in self.agents.values() if one.strikes >= STRIKES and not one.avoided]
+        for agent in found:
+            agent.avoided = True
+        return found
 
     def hungry(self) -> bool:
         """Whether a running executor has less than a task that runs and one that waits a worker."""
         return any(
             agent.running
             and agent.plan is not None
-            and agent.strikes < STRIKES
+            and not agent.avoided
             and len(agent.live) < 2 * agent.plan.workers
             for agent in self.agents.values()
         )
@@ -50,7 +58,7 @@ class Fleet:
     def room(self, offer: Offer) -> int:
         """Return how many tasks the offer can take, preparing an executor where there is none."""
         agent = self.agents.setdefault(offer.agent_id, Agent(offer.agent_id))
-        if agent.strikes >= STRIKES:
+        if agent.avoided:
             return 0
         if not agent.running and not self._prepare(agent, offer):
             return 0

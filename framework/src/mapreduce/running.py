@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapreduce import diagnosis, events, journal, leader, wire
-from mapreduce.core import TERMINAL, Core
+from mapreduce.core import Core
 from mapreduce.cutter import Block, Extent
 from mapreduce.driver import Driver, Listener, Message
 from mapreduce.errors import ClusterError, JobFailedError
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SHOW = 0.1
 TICK = 0.5
-"""Seconds between looks at the time while nothing happens."""
+"""Seconds between changes of what is shown, and looks at the time while nothing happens."""
 
 SEARCH = 2.0
 """Seconds between questions for the leader to a master given by its plain address."""
@@ -78,6 +79,7 @@ class Run:
         self.registered = False
         self.collecting = False
         self.clock = -time.monotonic()
+        self.next_shown = 0.0
         self.next_complaint = 0.0
         self.next_search = 0.0
         self.last_connected = time.monotonic()
@@ -176,7 +178,7 @@ class Run:
         if receipt is not None and intact:
             self.receipts.setdefault(task_id, receipt)
         # On disk before the agent may forget it.
-        self._feed(update, receipt=receipt, sync=update.state in TERMINAL)
+        self._feed(update, receipt=receipt, sync=update.state in events.TERMINAL)
         self.driver.try_call("acknowledgeStatusUpdate", status)
         if receipt is not None and not self.core.counts(task_id):
             self.receipts.pop(task_id, None)
@@ -247,6 +249,9 @@ class Run:
             case events.Collect():
                 self.report.timeline.mapped(now)
                 self.collecting = True  # once all that has arrived is merged
+            case events.Avoid():
+                agent = self.report.addresses.get(action.agent_id, action.agent_id)
+                self.progress.say(f"The agent at {agent} gets no more tasks: {action.why}.")
             case events.Finish():
                 pass  # the core is over, which ends the loop
             case events.Fail():
@@ -340,18 +345,18 @@ class Run:
         tail = diagnosis.stderr_tail(
             agent, self.driver.framework_id, fail.executor.id, self.place.credential
         )
-        return (
-            f"{text}\nThe end of the executor's standard error on {agent}:\n{tail}"
-            if tail
-            else text
-        )
+        if not tail:
+            return f"{text} That was on the agent at {agent}."
+        return f"{text}\nThe end of the executor's standard error on {agent}:\n{tail}"
 
     # Time
 
     def _look_after(self) -> None:
         """Show progress; notice what sends no message."""
-        self.progress.show(self.report.status())
         now = time.monotonic()
+        if now >= self.next_shown:
+            self.next_shown = now + SHOW
+            self.progress.show(self.report.status())
         if self.core.connected:
             self.last_connected = now
         else:

@@ -3,6 +3,7 @@
 `mapreduce.running` does what happens in between.
 """
 
+import resource
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,7 @@ from mapreduce.result import Result
 from mapreduce.running import Run
 from mapreduce.server import Content, Server
 from mapreduce.storage import Storage
+from mapreduce.tables import BUCKETS
 
 JOB_FILE = {".py": "job.py", ".pkl": "job.pkl"}
 """Under which names a job's file is fetched into the sandbox."""
@@ -49,7 +51,7 @@ class RunSpec:
         return {
             "job": self.name,
             "arguments": dict(self.arguments),
-            "inputs": [str(Path(given.path or given.name)) for given in self.inputs],
+            "inputs": [given.path or given.name for given in self.inputs],
             "master": master,
         }
 
@@ -93,6 +95,7 @@ def run(spec: RunSpec, place: Place, progress: Progress) -> Result:
     when another exception passes through; nothing is left on disk, unless the cluster is at fault
     and the run could be resumed.
     """
+    _allow_files()
     identity = spec.identity(place.master.text)
     folder = journal.Folder(spec.folder or journal.run_folder(identity))
     try:
@@ -113,6 +116,14 @@ def run(spec: RunSpec, place: Place, progress: Progress) -> Result:
         raise
     result.on_close, result.on_keep = folder.remove, folder.close
     return result
+
+
+def _allow_files() -> None:
+    """Let this process have a file open for each partition, of which there may be a thousand."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * BUCKETS if hard == resource.RLIM_INFINITY else min(4 * BUCKETS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _saved(spec: RunSpec, folder: journal.Folder, progress: Progress) -> journal.Saved | None:

@@ -85,7 +85,8 @@ class Attempt:
 class Agent:
     """An agent that made offers, its executor if one is thought to run, and its failures in a row.
 
-    `heard` is when its executor last reported on any task.
+    It is `avoided` for good after too many of them. `heard` is when its executor last reported on
+    any task.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Agent:
     executor: Executor | None = None
     started: bool = False
     strikes: int = 0
+    avoided: bool = False
     heard: float = 0.0
     live: set[str] = field(default_factory=set)
 

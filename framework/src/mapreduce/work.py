@@ -110,10 +110,6 @@ class Work:
             for found in sizing.partitions(sizes, pairs, workers):
                 self._add(Unit(found))
 
-    def count(self, kind: str, state: State) -> int:
-        """Return how many units are in a state."""
-        return sum(unit.kind == kind and unit.state is state for unit in self.units.values())
-
     def check(self) -> None:
         """Assert what always holds; for tests."""
         for kind, queue in self.waiting.items():
