@@ -31,7 +31,9 @@ class Interrupted(BaseException):
 def main() -> None:
     """Run the command line and exit."""
     _on_signals(_leave)
-    sys.exit(_main())
+    status = _main()
+    # Python's own end has nothing left to do, and takes long with large libraries.
+    os._exit(status)
 
 
 def _main() -> int:
@@ -40,17 +42,18 @@ def _main() -> int:
 
     try:
         try:
-            return command.run(sys.argv[1:], running=lambda: _on_signals(_interrupt))
+            command.run(sys.argv[1:], running=lambda: _on_signals(_interrupt))
+            sys.stdout.flush()
+            return 0
         finally:
             _on_signals(signal.SIG_IGN)  # all that is left is a word, and the process' end
     except Interrupted as signalled:
-        sys.stderr.write(_INTERRUPTED)
+        os.write(2, _INTERRUPTED.encode())
         return 128 + int(signalled.args[0])
     except (MapReduceError, OSError) as error:
         if isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for Python's last flush
             return 128 + signal.SIGPIPE
-        print(f"mapreduce: {error}", file=sys.stderr)
+        print(f"mapreduce: {error}", file=sys.stderr, flush=True)
         return BAD_INPUT if isinstance(error, UsageError) else FAILED
 
 

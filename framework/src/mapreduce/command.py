@@ -198,8 +198,8 @@ def _setting(text: str) -> tuple[str, str]:
     return name, value
 
 
-def run(words: Sequence[str], running: Callable[[], None]) -> int:
-    """Do what the command line says; return the exit status, or raise MapReduceError.
+def run(words: Sequence[str], running: Callable[[], None]) -> None:
+    """Do what the command line says, or raise MapReduceError.
 
     `running` is called before anything runs that has to be torn down.
     """
@@ -217,7 +217,6 @@ def run(words: Sequence[str], running: Callable[[], None]) -> int:
         _jobs(given.job)
     else:
         grammar.error("the command is missing: run, new or jobs")
-    return 0
 
 
 def _new(path: Path) -> None:
