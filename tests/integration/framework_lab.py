@@ -136,7 +136,7 @@ class Command:
 
     def __init__(self, *arguments: object, state: Path, **options: Any) -> None:
         self.state = state
-        program = os.environ.get("T_PROGRAM") or Path(sys.executable).parent / "mapreduce"
+        program = Path(sys.executable).parent / "mapreduce"
         clean = {key: value for key, value in os.environ.items() if "MAPREDUCE" not in key}
         self.process = subprocess.Popen(
             [program, "run", *map(str, arguments)],

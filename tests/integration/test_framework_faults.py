@@ -65,43 +65,41 @@ class Job:
     again: Callable[[], Command]
     """Starts it again, to go on from what is done."""
 
-    def victim(self) -> Executor:
-        """Return an executor; where some keep runs, one of those."""
+    def victims(self) -> list[Executor]:
+        """Return the executors, those first that keep runs."""
         found = self.lab.executors()
-        keeping = [one for one in found if any(one.sandbox.rglob("*.run"))]
-        return (keeping or found)[0]
+        return sorted(found, key=lambda one: not any(one.sandbox.rglob("*.run")))
 
 
 # What can be done to a job that is held.
 
 
 def worker(job: Job) -> None:
-    kill(job.victim().workers[:1])
+    kill(job.victims()[0].workers[:1])
 
 
 def executor(job: Job) -> None:
-    kill([job.victim().pid])
+    kill([job.victims()[0].pid])
 
 
 def agent(job: Job) -> None:
     """The agent dies with its executor, as when a machine loses its power."""
-    if not job.lab.executors():  # they have left, as their work is done
-        return job.lab.agents[0].kill()
-    victim = job.victim()
-    job.lab.agent_of(victim).kill()
-    kill([victim.pid])
+    victims = job.victims()  # none when their work is done
+    daemon = job.lab.agent_of(victims[0]) if victims else job.lab.agents[0]
+    daemon.kill()
+    kill(one.pid for one in victims[:1])
 
 
 def agent_restarts(job: Job) -> None:
     """The agent dies and comes back; its executor lives on meanwhile."""
-    daemon = job.lab.agent_of(job.victim())
+    daemon = job.lab.agent_of(job.victims()[0])
     daemon.kill()
     daemon.start()
 
 
 def agent_comes_back(job: Job) -> None:
     """The agent comes back when the master has given it up, and its tasks with it."""
-    daemon = job.lab.agent_of(job.victim())
+    daemon = job.lab.agent_of(job.victims()[0])
     daemon.kill()
     await_(lambda: job.lab.state()["unreachable_slaves"] == 1, "the agent given up", job.command)
     daemon.start()
@@ -113,7 +111,7 @@ def leader(job: Job) -> None:
 
 def stall(job: Job) -> None:
     """The executor answers nothing any more, and nobody says so."""
-    victim = job.victim()
+    victim = job.victims()[0]
     kill([*victim.below, victim.pid], signal.SIGSTOP)
 
 
