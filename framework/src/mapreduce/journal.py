@@ -136,7 +136,7 @@ class Journal:
         self, at: float, event: Event, *, receipt: Json | None = None, sync: bool = False
     ) -> None:
         """Note an event; `sync`: it is on disk when this returns."""
-        line: Json = {"at": round(at, 4), "event": type(event).__name__}
+        line: Json = {"at": at, "event": type(event).__name__}
         line |= dataclasses.asdict(event)
         if receipt is not None:
             line["receipt"] = receipt

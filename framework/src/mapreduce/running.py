@@ -112,8 +112,11 @@ class Run:
 
     @property
     def now(self) -> float:
-        """Seconds of the run's clock, which goes on where it was when the run is resumed."""
-        return self.clock + time.monotonic()
+        """Seconds of the run's clock, which goes on where it was when the run is resumed.
+
+        Rounded, so that the core can be told the same number again.
+        """
+        return round(self.clock + time.monotonic(), 4)
 
     def _step(self) -> None:
         """Take in the next message; while there is none, merge what has arrived."""
