@@ -199,12 +199,10 @@ def prepared(tmp_path, monkeypatch):
         scheduler = api.import_scheduler()
         monkeypatch.setattr(scheduler, "run", lambda spec, place, progress: result)
         spec = scheduler.RunSpec(name="test", job=Job(), inputs=[])
+        cleanup, shown = ExitStack(), Recorded()
+        cleanup.callback(shown.close)
         return api.Prepared(
-            spec=spec,
-            place=None,
-            options=api.Options(**options),
-            progress=Recorded(),
-            temporary=ExitStack(),
+            spec=spec, place=None, options=api.Options(**options), progress=shown, cleanup=cleanup
         ), ends
 
     return make

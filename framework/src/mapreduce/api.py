@@ -135,7 +135,7 @@ class Prepared:
     place: "Place"
     options: Options
     progress: Progress
-    temporary: contextlib.ExitStack
+    cleanup: contextlib.ExitStack
 
     @property
     def size(self) -> int:
@@ -146,9 +146,8 @@ class Prepared:
         """Run, write and draw what is wanted. Raises as `mapreduce.api.run` does."""
         from mapreduce import scheduler
 
-        try:
-            with self.temporary:
-                result = scheduler.run(self.spec, self.place, self.progress)
+        with self.cleanup:
+            result = scheduler.run(self.spec, self.place, self.progress)
             try:
                 self._present(result)
             except OutputError as error:
@@ -159,9 +158,7 @@ class Prepared:
             except BaseException:
                 result.close()
                 raise
-            return result
-        finally:
-            self.progress.close()
+        return result
 
     def _present(self, result: "Result") -> None:
         began = time.monotonic()
@@ -184,56 +181,30 @@ def prepare(
     shown: Progress,
 ) -> Prepared:
     """Find all that a run needs; raises UsageError, or ClusterError where there is no leader."""
-    try:
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(shown.close)
         _check_files(options)
-        temporary = contextlib.ExitStack()
-        try:
-            return _prepare(job, [os.fspath(given) for given in inputs], options, shown, temporary)
-        except BaseException:
-            temporary.close()
-            raise
-    except BaseException:
-        shown.close()
-        raise
-
-
-def _prepare(
-    job: str | type[AnyJob] | AnyJob,
-    inputs: Sequence[str],
-    options: Options,
-    shown: Progress,
-    temporary: contextlib.ExitStack,
-) -> Prepared:
-    name, loaded, job_file = _job(job, options, temporary)
-    known = storage.load(options.storage)
-    found = _inputs(inputs, known, shown)
-    address, credential = _address(options), settings.credential(options.credential)
-    scheduler = import_scheduler()
-    leading = leader.find(address, options.wait, shown.say)
-    place = scheduler.Place(
-        master=address,
-        leader=leading,
-        tasks=settings.tasks(options.executor, options.user, local=leader.is_local(leading)),
-        advertise=options.advertise or settings.from_environment("advertise"),
-        wait=options.wait,
-        credential=credential,
-    )
-    spec = scheduler.RunSpec(
-        name=name,
-        job=loaded,
-        inputs=found,
-        storage=known,
-        arguments=_texts(options.arguments) if isinstance(job, str) else {},
-        packages=options.packages,
-        job_file=job_file,
-        top=_wanted(options),
-        resume=options.resume,
-    )
-    if job_file is not None and name == PICKLE:
-        # Objects all have the same name: what they are tells their runs apart.
-        about = {**spec.identity(address.text), "digest": _digest(job_file)}
-        spec = replace(spec, folder=journal.run_folder(about))
-    return Prepared(spec=spec, place=place, options=options, progress=shown, temporary=temporary)
+        name, loaded, job_file = _job(job, options, cleanup)
+        known = storage.load(options.storage)
+        found = _inputs([os.fspath(given) for given in inputs], known, shown)
+        place = _place(options, shown)
+        spec = import_scheduler().RunSpec(
+            name=name,
+            job=loaded,
+            inputs=found,
+            storage=known,
+            arguments=_texts(options.arguments) if isinstance(job, str) else {},
+            packages=options.packages,
+            job_file=job_file,
+            top=_wanted(options),
+            resume=options.resume,
+        )
+        if job_file is not None and name == PICKLE:
+            # Objects all have the same name: what they are tells their runs apart.
+            about = {**spec.identity(place.master.text), "digest": _digest(job_file)}
+            spec = replace(spec, folder=journal.run_folder(about))
+        held = cleanup.pop_all()
+    return Prepared(spec=spec, place=place, options=options, progress=shown, cleanup=held)
 
 
 def _check_files(options: Options) -> None:
@@ -260,14 +231,14 @@ def _wanted(options: Options) -> int | None:
 
 
 def _job(
-    job: str | type[AnyJob] | AnyJob, options: Options, temporary: contextlib.ExitStack
+    job: str | type[AnyJob] | AnyJob, options: Options, cleanup: contextlib.ExitStack
 ) -> tuple[str, AnyJob, Path | None]:
     """Return the name that agents load the job by, the job, and the file that they fetch."""
     if isinstance(job, str):
         loaded = load(job, _texts(options.arguments), packages=options.packages)
         return job, loaded, None if job in BUILTIN else split_name(job)[0]
     made = _made(job, options.arguments)
-    pickled = Path(temporary.enter_context(tempfile.TemporaryDirectory(prefix="mapreduce-")))
+    pickled = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="mapreduce-")))
     (pickled / PICKLE).write_bytes(_pickled(made, options.packages))
     return PICKLE, made, pickled / PICKLE
 
@@ -346,6 +317,21 @@ def _without_files(name: str, found: Sequence[finding.Input]) -> bool:
 
 
 # Cluster
+
+
+def _place(options: Options, shown: Progress) -> "Place":
+    address, credential = _address(options), settings.credential(options.credential)
+    scheduler = import_scheduler()
+    leading = leader.find(address, options.wait, shown.say)
+    place: Place = scheduler.Place(
+        master=address,
+        leader=leading,
+        tasks=settings.tasks(options.executor, options.user, local=leader.is_local(leading)),
+        advertise=options.advertise or settings.from_environment("advertise"),
+        wait=options.wait,
+        credential=credential,
+    )
+    return place
 
 
 def _address(options: Options) -> leader.Address:

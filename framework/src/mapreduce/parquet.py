@@ -86,13 +86,11 @@ def _widen(kind: str, values: list[Any]) -> str:
 
 def write(file: IO[bytes], rows: Rows) -> None:
     """Write all rows. Raises JobFailedError for a row that cannot be expressed."""
-    first = next(batches(rows, GROUP), [])
-    with expressible(first):
-        columns = Columns().widened(first)
-    while (wider := _attempt(file, rows, columns)) is not None:
-        columns = wider
+    columns: Columns | None = Columns()
+    while columns is not None:
         file.seek(0)
         file.truncate()
+        columns = _attempt(file, rows, columns)
 
 
 def _attempt(file: IO[bytes], rows: Rows, columns: Columns) -> Columns | None:
