@@ -219,7 +219,7 @@ class Run:
         for task_id, receipt in list(self.receipts.items()):
             if not self.store.intact(task_id, receipt["parts"]):
                 if self.core.over:
-                    raise ClusterError("Results of the finished run are gone; begin it anew.")
+                    raise JobFailedError("Results of the finished run are gone: begin it anew.")
                 self._feed(events.ResultLost(task_id=task_id), sync=True)
             elif isinstance(self.core.attempts[task_id].unit.content, Block):
                 self.merger.add(self.store.paths(task_id, receipt["parts"]))
@@ -234,15 +234,15 @@ class Run:
                 self._launch(action)
             case events.Decline():
                 ids = [{"value": offer_id} for offer_id in action.offer_ids]
-                self._call("declineOffer", ids, filters={"refuse_seconds": action.refuse})
+                self.driver.try_call("declineOffer", ids, filters={"refuse_seconds": action.refuse})
             case events.Suppress():
-                self._call("suppressOffers")
+                self.driver.try_call("suppressOffers")
             case events.Revive():
-                self._call("reviveOffers")
+                self.driver.try_call("reviveOffers")
             case events.Kill():
-                self._call("killTask", {"value": action.task_id})
+                self.driver.try_call("killTask", {"value": action.task_id})
             case events.Reconcile():
-                self._call("reconcile", action.tasks)
+                self.driver.try_call("reconcile", action.tasks)
             case events.Count():
                 if isinstance(action.content, Block):
                     parts = self.receipts[action.task_id]["parts"]
@@ -260,9 +260,6 @@ class Run:
             case events.Fail():
                 raise JobFailedError(self._failure(action))
 
-    def _call(self, name: str, *args: Any, **kwargs: Any) -> bool:
-        return self.driver.try_call(name, *args, **kwargs)
-
     def _launch(self, launch: events.Launch) -> None:
         tasks = [
             wire.task_info(
@@ -278,12 +275,15 @@ class Run:
         ]
         self.report.launched(launch, self.now)
         filters = {"refuse_seconds": launch.refuse}
-        if not self._call("launchTasks", {"value": launch.offer_id}, tasks, filters=filters):
+        offer_id = {"value": launch.offer_id}
+        if not self.driver.try_call("launchTasks", offer_id, tasks, filters=filters):
             task_ids = tuple(task.id for task in launch.tasks)
             self._feed(events.LaunchFailed(task_ids=task_ids))
 
     def _collect(self) -> None:
         self.collecting = False
+        if not self.core.work.mapped:
+            return  # something was lost in the meantime; Collect comes again
         sizes, pairs = self._gather()
         self.report.timeline.merged(self.now)
         self._feed(events.Collected(sizes=sizes, pairs=pairs))
@@ -291,8 +291,10 @@ class Run:
     def _gather(self) -> tuple[tuple[int, ...], int]:
         """Bring all results together, for `events.Collected`.
 
-        The run list changes only here, so that it is complete whenever it is read.
+        The run list changes only here, and only while every block is done: reducers must never
+        read one that is not complete.
         """
+        assert self.core.work.mapped
         self.merger.drain()
         kept = [
             {"executor": unit.keeper, **run}
