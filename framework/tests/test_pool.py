@@ -215,7 +215,7 @@ def test_a_task_that_waits_is_killed_without_ado(start, folder, heard):
 def test_killing_a_task_behind_another_disturbs_only_it(start, folder, heard):
     """Whether the worker had it already or not."""
     pool = start()
-    for name, word in (("t0", "wait"), ("t1", "fine"), ("t2", "fine")):
+    for name, word in (("t0", "wait"), ("t1", "unwanted"), ("t2", "fine")):
         pool.submit(task(folder, name, word))
     workers_of(folder, "wait")
     pool.kill("t1")
@@ -226,6 +226,7 @@ def test_killing_a_task_behind_another_disturbs_only_it(start, folder, heard):
         if kind != "began":
             ends.append((kind, task_id, *(outcome.error for outcome in rest)))
     assert sorted(ends) == [("ended", "t0", ""), ("ended", "t2", ""), ("killed", "t1")]
+    assert not list(folder.glob("unwanted.[0-9]*"))
 
 
 def test_a_task_that_is_over_or_unknown_cannot_be_killed(start, folder, heard):

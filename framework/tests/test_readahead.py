@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from mapreduce.readahead import Budget, Feed
 
+PATIENCE = 60
+"""Seconds for what takes no time at all, unless it never comes to its end."""
+
 
 def filling(feed, items):
     thread = threading.Thread(target=feed.fill, args=(items,), daemon=True)
@@ -21,7 +24,7 @@ def test_items_come_in_order_whatever_the_budget(items, limit):
     feed = Feed(Budget(limit))
     thread = filling(feed, (item for item in items))
     assert list(feed) == items
-    thread.join()
+    thread.join(PATIENCE)
     assert feed._budget.used == 0
 
 
@@ -42,7 +45,7 @@ def test_no_more_lies_ready_than_the_budget_allows():
     for number, _ in enumerate(second):
         assert budget.used <= 10
         assert len(read) <= number + 4  # two that lie ready, and one that finds no room yet
-    thread.join()
+    thread.join(PATIENCE)
     assert len(read) == 100
 
 
@@ -81,8 +84,18 @@ def test_leaving_a_feed_ends_its_reader_and_frees_its_budget():
     thread = filling(feed, items())
     with feed:
         next(iter(feed))
-    thread.join()
-    assert closed.is_set()
+    thread.join(PATIENCE)
+    assert closed.wait(PATIENCE)
+    assert budget.used == 0
+
+
+def test_what_a_feed_leaves_frees_its_budget():
+    """Items that were read ahead for a task that failed."""
+    budget = Budget(10)
+    feed = Feed(budget)
+    feed.fill(iter_of(bytes(4), bytes(4)))
+    with feed:
+        assert budget.used == 8
     assert budget.used == 0
 
 
@@ -98,5 +111,5 @@ def test_the_time_that_a_worker_waits_is_measured():
     threading.Timer(0.1, gate.set).start()
     thread = filling(feed, items())
     assert list(feed) == [b"a"]
-    thread.join()
+    thread.join(PATIENCE)
     assert feed.waited > 0

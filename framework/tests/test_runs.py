@@ -72,11 +72,13 @@ def damage(path, how):
             path.write_bytes(content[:-1])
         case "only a head":
             path.write_bytes(content[:100])
+        case "confused":
+            path.write_bytes(content[:5000] + content[:8] + content[5008:])
         case "another version":
             path.write_bytes(b"X" + content[1:])
 
 
-@pytest.mark.parametrize("how", ["gone", "cut short", "only a head", "another version"])
+@pytest.mark.parametrize("how", ["gone", "cut short", "only a head", "confused", "another version"])
 @pytest.mark.parametrize("served", [False, True])
 def test_a_run_that_is_lost_is_an_error(written, server, how, served):
     """Its blocks can be mapped again; half of it must not count."""

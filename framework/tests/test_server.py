@@ -15,7 +15,7 @@ from mapreduce.inputs import find
 from mapreduce.results import Store, digest
 from mapreduce.server import Content, Server
 from mapreduce.sources import ServedSource, SourceError
-from mapreduce.transfer import Client
+from mapreduce.transfer import Client, RefusedError
 
 DATA = bytes(range(256)) * 8192
 
@@ -74,11 +74,11 @@ def test_many_readers_at_once_get_their_own_ranges(server):
     """Threads share nothing that a neighbour could move."""
     right = []
 
+    def is_right(at):
+        return next(source(server).chunks(at, at + 70_000))[:70_000] == DATA[at : at + 70_000]
+
     def read(start):
-        for at in range(start, start + 50_000, 5_000):
-            right.append(
-                next(source(server).chunks(at, at + 70_000))[:70_000] == DATA[at:][:70_000]
-            )
+        right.extend(map(is_right, range(start, start + 50_000, 5_000)))
 
     threads = [threading.Thread(target=read, args=(n * 100_000,)) for n in range(12)]
     for thread in threads:
@@ -217,6 +217,14 @@ def test_a_damaged_part_is_refused(server, tmp_path):
     """The sender learns of it and can send it again, over the same connection."""
     assert put(server, "b0-1/0", b"what arrived", digest(b"what was sent")) == 422
     assert not list((tmp_path / "spool").iterdir())
+
+
+def test_a_large_part_that_is_refused_is_told_why(server):
+    """Rather than cut off, which would look like a network's fault and be tried again."""
+    client = Client(server.url, patience=10)
+    with pytest.raises(RefusedError, match="404"):
+        client.put("/wrong/results/b0-1/0", bytes(30_000_000))
+    assert client.get("/" + server.main_token + "/runs")
 
 
 def test_a_result_that_is_not_wanted_leaves_the_disk(server, tmp_path):

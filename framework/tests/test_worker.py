@@ -286,6 +286,17 @@ def test_a_job_that_raises_is_reported_with_input_offset_and_line(scheduler, job
     assert "Traceback" in capfd.readouterr().err
 
 
+def test_an_error_is_no_longer_than_a_status_should_be(scheduler):
+    """Jobs may put what they failed on into it."""
+
+    class Verbose(Plain):
+        def map(self, block):
+            raise ValueError(block * 10)
+
+    outcome = perform(setup(scheduler, Verbose()), map_task(scheduler, [0, 0, len(A)]))
+    assert 1000 < len(outcome.error) < 3000
+
+
 def test_the_piece_on_which_a_job_fails_is_named(scheduler):
     """By where in the input it begins."""
 

@@ -60,7 +60,7 @@ class _Worker:
     @property
     def open(self) -> bool:
         """Whether it can read ahead for another task."""
-        return self.hungry and not self.stopped and len(self.tasks) < AT_HAND
+        return self.hungry and len(self.tasks) < AT_HAND
 
     def later(self) -> dict[str, Task]:
         """Return the tasks that it is to do behind the first, by id."""

@@ -112,9 +112,6 @@ class Client:
         while True:
             try:
                 return attempt()
-            except RefusedError:
-                self.close()  # an answer ahead of the whole request leaves a rest of it behind
-                raise
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 if time.monotonic() + pause > give_up:
