@@ -1,7 +1,7 @@
 """Counting is exact: in compiled code and without, whatever the text, the cut and the memory."""
 
-import importlib.util
 import random
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -15,8 +15,9 @@ from mapreduce import counts
 from mapreduce.counts import CountTable
 from mapreduce.job import Block, Job
 from mapreduce.jobs.wordcount import WordCount
-from mapreduce.kernel.counting import Kernel
-from mapreduce.kernel.slots import SHORT
+from mapreduce.kernel import native
+from mapreduce.kernel.layout import SHORT
+from mapreduce.kernel.table import Kernel
 from mapreduce.tables import BUCKETS, bucket
 
 SPACES = [chr(code) for code in range(0x3001) if chr(code).isspace()]
@@ -42,8 +43,7 @@ def expected(text: bytes) -> Counter:
 
 def pairs(kernel: Kernel) -> dict[bytes, int]:
     """All pairs of a kernel, each once."""
-    places, _ = kernel.places()
-    keys, lengths, amounts = kernel.export(places)
+    keys, lengths, amounts = kernel.export(kernel.places())
     found = list(counts._cut(keys, lengths))
     assert len(set(found)) == len(found) == len(kernel)
     return dict(zip(found, amounts.tolist(), strict=True))
@@ -117,8 +117,7 @@ def test_a_table_takes_in_a_larger_one_without_piling_up():
     """
     large, small = Kernel(), Kernel()
     large.count(b" ".join(b"%d" % n for n in range(1_000_000)))
-    places, _ = large.places()
-    small.add(*large.export(places))
+    small.add(*large.export(large.places()))
     assert len(small) == len(large) == 1_000_000
 
 
@@ -142,11 +141,11 @@ def test_the_kernel_knows_the_buckets(keys):
     """The same as Python has for the key, with or without numba."""
     kernel = Kernel()
     kernel.add(*counts._columns((key, 1) for key in keys))
-    places, starts = kernel.places(BUCKETS)
+    shares = kernel.by_bucket(BUCKETS)
     for number in set(map(bucket, keys)):
-        found, lengths, _ = kernel.export(places[starts[number] : starts[number + 1]])
+        found, lengths, _ = kernel.export(shares[number])
         assert set(counts._cut(found, lengths)) == {key for key in keys if bucket(key) == number}
-    assert starts[-1] == len(keys)
+    assert sum(map(len, shares)) == len(keys)
 
 
 @given(added=st.dictionaries(KEYS, st.integers(1, 3), max_size=100))
@@ -244,7 +243,7 @@ def test_a_table_goes_over_to_compiled_code_and_keeps_what_it_has(monkeypatch):
 def test_without_numba_the_dict_serves(monkeypatch, capsys):
     """It is said once, in the executor's log."""
     monkeypatch.setattr(counts, "kernels", counts._Kernels())
-    monkeypatch.setitem(sys.modules, "mapreduce.kernel.counting", None)
+    monkeypatch.setitem(sys.modules, "mapreduce.kernel.table", None)
     counts.prepare()
     counts.prepare()
     table = WordCount().table()
@@ -290,19 +289,20 @@ def test_what_a_job_does_in_its_own_way_is_done(job, rows):
     assert sorted(table.rows()) == rows
 
 
-CACHE = """
+CHECK = """
 import sys
-from mapreduce.kernel.counting import Kernel, _count
+from mapreduce.kernel.table import Kernel
 kernel = Kernel()
 kernel.count(b"to be or not to be")
-print(len(kernel), _count._cache.cache_path, sum(_count.stats.cache_hits.values()))
+print(len(kernel), "numba" in sys.modules)
 """
 
 
-def run(folder, **more):
+def run(package, cache):
+    """The check in a process of its own, by a copy of the package."""
     done = subprocess.run(
-        [sys.executable, "-c", CACHE],
-        env={"NUMBA_CACHE_DIR": str(folder), **more},
+        [sys.executable, "-c", CHECK],
+        env={"PYTHONPATH": str(package.parent), "XDG_CACHE_HOME": str(cache)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -311,26 +311,42 @@ def run(folder, **more):
     return done.stdout.split(), done.stderr
 
 
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package that nobody has compiled."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(native.HERE.parent, tmp_path / "mapreduce", ignore=ignored)
+    return tmp_path / "mapreduce"
+
+
+def kept(folder):
+    return sorted(path.name for path in folder.glob("*.bin"))
+
+
 @pytest.mark.slow
-def test_compiled_code_is_kept_and_found_again(tmp_path):
-    """The second process loads what the first has written."""
-    (keys, folder, hits), said = run(tmp_path)
-    assert (keys, hits, said) == ("4", "0", "")
-    assert folder.startswith(str(tmp_path))
-    (keys, _, hits), said = run(tmp_path)
-    assert (keys, hits, said) == ("4", "1", "")
+def test_compiled_code_is_kept_and_found_again(package, tmp_path):
+    """Beside the sources; the second process does without numba; other sources have other code."""
+    assert run(package, tmp_path / "cache") == (["4", "True"], "")
+    [name] = kept(package / "kernel" / "__pycache__")
+    assert run(package, tmp_path / "cache") == (["4", "False"], "")
+    (package / "kernel" / "slots.py").open("a").write("# changed\n")
+    assert run(package, tmp_path / "cache") == (["4", "True"], "")
+    assert name in kept(package / "kernel" / "__pycache__")
+    assert len(kept(package / "kernel" / "__pycache__")) == 2
+    assert not (tmp_path / "cache").exists()
 
 
-def test_where_compiled_code_can_not_be_kept_it_is_compiled_all_the_same(tmp_path, capsys):
-    """As for tasks on agents where nobody warmed the installation."""
-    (tmp_path / "module.py").write_text(
-        "from mapreduce.kernel.compiling import compiled\n"
-        "@compiled('i8(i8)')\ndef double(number):\n    return 2 * number\n"
-        "@compiled('i8(i8)')\ndef triple(number):\n    return 3 * number\n"
-    )
-    (tmp_path / "__pycache__").write_text("in the way")
-    spec = importlib.util.spec_from_file_location("module", tmp_path / "module.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert (module.double(4), module.triple(4)) == (8, 12)
-    assert capsys.readouterr().err.count(str(tmp_path)) == 1
+@pytest.mark.slow
+def test_compiled_code_goes_where_the_user_can_write(package, tmp_path):
+    """And where that is nowhere, counting goes on, and the log tells what would help."""
+    shutil.rmtree(package / "kernel" / "__pycache__", ignore_errors=True)
+    (package / "kernel" / "__pycache__").write_text("in the way")
+    assert run(package, tmp_path / "cache") == (["4", "True"], "")
+    assert len(kept(tmp_path / "cache" / "mapreduce")) == 1
+    assert run(package, tmp_path / "cache") == (["4", "False"], "")
+    (tmp_path / "file").write_text("in the way, too")
+    found, said = run(package, tmp_path / "file")
+    assert found == ["4", "True"]
+    assert said.count("python -m mapreduce.kernel") == 1
+    assert str(package) in said
+    assert str(tmp_path / "file") in said

@@ -18,8 +18,7 @@ from mapreduce.tables import BUCKETS, bucket, rows_of
 
 if TYPE_CHECKING:
     from mapreduce.job import Block, Job, Row
-    from mapreduce.kernel.counting import Kernel
-    from mapreduce.kernel.slots import Integers
+    from mapreduce.kernel.table import Integers, Kernel
 
     Keys = tuple[bytes, Integers]  # one behind the other, and their lengths
 
@@ -109,7 +108,7 @@ class CountTable:
         if self._unspelled is None or self._spelled is None:
             return
         spelled: Counter[bytes] = Counter()
-        for keys, counts in _slices(self._unspelled, self._unspelled.places()[0]):
+        for keys, counts in _slices(self._unspelled, self._unspelled.places()):
             for word, count in zip(_cut(*keys), counts, strict=True):
                 for seen in self._spelled(word):
                     spelled[seen] += count
@@ -134,8 +133,8 @@ class CountTable:
         if self._kernel is None:
             return self._dump_pairs(buckets)
         self._spell()
-        places, starts = self._kernel.places(buckets)
-        shares = [places[start:end] for start, end in pairwise(starts.tolist())]
+        whole = [self._kernel.places()]
+        shares = whole if buckets == 1 else self._kernel.by_bucket(buckets)
         payloads = [_encoded(*self._kernel.export(share)) for share in shares]
         self._kernel.clear()
         return payloads
@@ -206,7 +205,7 @@ def prepare(*, wait: bool = True) -> None:
 
 def _load() -> None:
     try:
-        from mapreduce.kernel.counting import Kernel
+        from mapreduce.kernel.table import Kernel
     except Exception as error:  # numba is not there, or does not work here
         print(  # noqa: T201 the executor's standard error is its log
             f"mapreduce: counting without compiled code: {type(error).__name__}: {error}",

@@ -1,21 +1,41 @@
-"""What the kernel does with the processor that Python has no words for."""
+"""What the kernel does with the processor that Python has no words for.
 
-from typing import Any
+Here and in `slots` and `counting`, functions are compiled by numba, and work on addresses rather
+than on arrays: the machine code then needs nothing of numba's. Numbers are of 64 bits, signed for
+lengths and addresses, unsigned (`U`) for contents; numba would turn a mixture of both to floats.
+"""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
 from llvmlite import ir
-from numba import types as numba_types
+from numba import njit, types
+from numba.extending import intrinsic
 
-from mapreduce.kernel.compiling import primitive
+F = TypeVar("F", bound=Callable[..., Any])
 
-types: Any = numba_types
-Address = Any
+Number = Any
 """A 64-bit number."""
+
+U = np.uint64
+ZERO, ONE = U(0), U(1)
 
 CHUNK = 64
 """Bytes that are looked at at once: a bit each in 64-bit masks."""
 
 _I1, _I8, _I32, _I64 = map(ir.IntType, (1, 8, 32, 64))
 _CHUNK = ir.VectorType(_I8, CHUNK)
+
+
+def inner(function: F) -> F:
+    """Decorate a function that compiled functions call."""
+    return njit(function)  # type: ignore[no-any-return]
+
+
+def primitive(function: F) -> Callable[..., Any]:
+    """Decorate a function that describes machine code; it is called without its first argument."""
+    return intrinsic(function)
 
 
 @primitive
@@ -46,6 +66,17 @@ def load(typing: Any, address: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load(builder.inttoptr(arguments[0], _I64.as_pointer()), align=1)
+
+    return types.uint64(types.int64), generate
+
+
+@primitive
+def load_byte(typing: Any, address: Any) -> Any:
+    """Return the byte at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte = builder.load(builder.inttoptr(arguments[0], _I8.as_pointer()), align=1)
+        return builder.zext(byte, _I64)
 
     return types.uint64(types.int64), generate
 
