@@ -41,7 +41,7 @@ class Columns:
 
     def widened(self, batch: list[Row]) -> "Columns":
         """Return what these columns must be so as to hold a batch, too."""
-        utf8 = self.utf8 and all(map(_utf8, (key for key, _ in batch)))
+        utf8 = self.utf8 and _utf8([key for key, _ in batch])
         return Columns(utf8, _widen(self.kind, [value for _, value in batch]))
 
     @property
@@ -63,25 +63,29 @@ class Columns:
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 
-def _utf8(text: str) -> bool:
+def _utf8(texts: list[str]) -> bool:
     try:
-        text.encode()
+        "".join(texts).encode()
     except UnicodeEncodeError:
         return False
     return True
 
 
 def _widen(kind: str, values: list[Any]) -> str:
-    kinds = {_KINDS.get(type(value), "json") for value in values if value is not None}
+    values = [value for value in values if value is not None]
+    kinds = {_KINDS.get(found, "json") for found in set(map(type, values))}
     kinds |= {kind} if kind else set()
-    numbers = [value for value in values if type(value) is int]
     if kinds == {"int"}:
-        return "int" if all(number in _INT64 for number in numbers) else "json"
+        return "int" if _within(_INT64, values) else "json"
     if kinds == {"int", "float"}:
-        return "float" if all(number in _EXACT for number in numbers) else "json"
+        return "float" if _within(_EXACT, [v for v in values if type(v) is int]) else "json"
     if kinds == {"str"}:
-        return "str" if all(_utf8(value) for value in values if value is not None) else "json"
+        return "str" if _utf8(values) else "json"
     return kinds.pop() if len(kinds) == 1 else "json" if kinds else ""
+
+
+def _within(limits: range, numbers: list[int]) -> bool:
+    return not numbers or (min(numbers) in limits and max(numbers) in limits)
 
 
 def write(file: IO[bytes], rows: Rows) -> None:
