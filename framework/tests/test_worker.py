@@ -118,6 +118,15 @@ def test_a_table_that_grows_large_goes_out_on_the_way(scheduler):
     assert counts(scheduler, outcome) == Counter(A.split())
 
 
+def test_parts_are_no_larger_than_the_scheduler_can_take(scheduler, monkeypatch):
+    """Which has less memory to spare than a worker; what is kept may be larger."""
+    monkeypatch.setattr(mapping, "LARGEST_PART", 0)
+    ranges = pieces(0, len(A), 1000)
+    parts = perform(setup(scheduler), map_task(scheduler, *ranges)).receipt["parts"]
+    kept = perform(setup(scheduler), map_task(scheduler, *ranges, keep=True)).receipt["runs"]
+    assert len(parts) > len(kept) == 1
+
+
 def test_a_range_without_records_has_an_empty_result(scheduler):
     """Nothing to send is a result, too."""
     outcome = perform(setup(scheduler), map_task(scheduler, [0, 1, 2]))
@@ -129,11 +138,13 @@ def test_a_receipt_says_where_the_time_went(scheduler):
     """In seconds, from when the executor had the task."""
     timing = perform(setup(scheduler), map_task(scheduler, [0, 0, len(A)])).receipt["timing"]
     assert set(timing) == {
-        *("start", "input", "map", "send", "shuffle", "reduce"),
+        *("start", "input", "map", "cpu", "send", "shuffle", "reduce"),
         *("bytes", "pid"),
     }
     assert timing["bytes"] == len(A)
-    assert timing["map"] > 0 and timing["send"] > 0 and timing["start"] > 0
+    assert timing["map"] > 0
+    assert timing["cpu"] > 0
+    assert timing["send"] > 0 and timing["start"] > 0
     assert timing["shuffle"] == timing["reduce"] == 0
 
 

@@ -43,7 +43,7 @@ RECONNECT = 0.3
 RESEND = 0.2
 """Seconds between attempts to hand an update to the agent."""
 
-PREPARE_FROM = 16 << 20
+PREPARE_FROM = 4 << 20
 """Bytes of input for which workers load what takes a while before they begin."""
 
 CONNECT_TIMEOUT = 3.0

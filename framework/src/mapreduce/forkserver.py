@@ -144,6 +144,7 @@ class _Server:
         self._setup: Any = None
 
     def serve(self) -> None:
+        gc.disable()  # hardly anything that is imported and loaded is garbage
         _import()
         while True:
             message, passed, _, _ = socket.recv_fds(self._control, LARGEST_MESSAGE, CONNECTIONS)
@@ -182,9 +183,9 @@ class _Server:
             table_bytes=int(about["worker_mem"] * 2**20) // TABLE_SHARE,
             patience=about["patience"],
         )
-        # What is here stays as it is: collections of the workers do not copy its pages.
-        gc.collect()
+        # What is here stays: collections in the workers pass it over, and do not copy its pages.
         gc.freeze()
+        gc.enable()
         return ""
 
     def _fork(self, *descriptors: int) -> dict[str, Any]:

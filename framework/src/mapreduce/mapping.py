@@ -13,6 +13,9 @@ from mapreduce.sources import Source, open_source
 from mapreduce.tables import BUCKETS, Table
 from mapreduce.tasks import Clock, Setup, job_errors
 
+LARGEST_PART = 24 << 20
+"""Bytes of a table that becomes a part: it has to fit beside the scheduler's own."""
+
 _SIZES = struct.Struct(f"<{BUCKETS}I")
 
 
@@ -34,11 +37,12 @@ def run(
     table = setup.job.table()
     pairs = size = 0
     outlet = _Runs(setup, task_id) if keep else _Direct(setup, task_id)
+    limit = setup.table_bytes if keep else min(setup.table_bytes, LARGEST_PART)
     for block in taken:
         size += len(block)
-        with clock.on("map"), job_errors(f"on the input {block.input!r}", block.offset):
+        with clock.on("map", cpu="cpu"), job_errors(f"on the input {block.input!r}", block.offset):
             table.map(block)
-        if table.nbytes > setup.table_bytes:
+        if table.nbytes > limit:
             pairs += _empty(table, outlet, clock)
     pairs += _empty(table, outlet, clock)
     return {"pairs": pairs, "timing": {"bytes": size}, **outlet.receipt}

@@ -103,7 +103,7 @@ def perform(setup: Setup, task: Task, feed: Feed[Any]) -> Outcome:
         "start": start,
         "input": feed.waited,
         "pid": os.getpid(),
-        **dict.fromkeys(("map", "send", "shuffle", "reduce"), 0.0),
+        **dict.fromkeys(("map", "cpu", "send", "shuffle", "reduce"), 0.0),
         **clock.seconds,
     }
     return Outcome(receipt=receipt)
