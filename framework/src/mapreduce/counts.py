@@ -1,8 +1,8 @@
 """`CountTable`: the table of jobs that count, in compiled code where it pays.
 
-Begins with a dict, as compiled code takes some tenths of a second to load, and goes over to it
-once much has come, or at once where it is loaded (`prepare`). Without numba it stays with the
-dict. What it dumps is the same in both cases.
+Begins with a dict, as compiled code takes a tenth of a second to load, and goes over to it once
+much has come, or at once where it is loaded (`prepare`). Where it cannot be compiled, the dict
+serves on. What a table dumps is the same in both cases.
 """
 
 import sys
@@ -12,17 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mapreduce.tables import BUCKETS, bucket, rows_of
 
+# numpy is imported where it is used: otherwise the command waits for it before it does anything.
 if TYPE_CHECKING:
+    import numpy as np
+
     from mapreduce.job import Block, Job, Row
     from mapreduce.kernel.table import Integers, Kernel
 
     Keys = tuple[bytes, Integers]  # one behind the other, and their lengths
 
-PAYS = 8 << 20
+PAYS = 4 << 20
 """Bytes of blocks and payloads that a dict takes in before compiled code is loaded: as many as it
 counts in the time that loading takes."""
 
@@ -194,7 +195,7 @@ kernels = _Kernels()
 
 
 def prepare(*, wait: bool = True) -> None:
-    """Load the compiled code, which takes some tenths of a second, or begin to."""
+    """Load the compiled code, which takes a tenth of a second, or begin to."""
     with kernels.lock:
         if kernels.loading is None:
             kernels.loading = threading.Thread(target=_load, daemon=True)
@@ -206,7 +207,7 @@ def prepare(*, wait: bool = True) -> None:
 def _load() -> None:
     try:
         from mapreduce.kernel.table import Kernel
-    except Exception as error:  # numba is not there, or does not work here
+    except Exception as error:  # the compiler is not there, or does not work here
         print(  # noqa: T201 the executor's standard error is its log
             f"mapreduce: counting without compiled code: {type(error).__name__}: {error}",
             file=sys.stderr,
@@ -220,6 +221,8 @@ def _load() -> None:
 
 
 def _columns(items: Iterable[tuple[bytes, int]]) -> "tuple[bytes, Integers, Integers]":
+    import numpy as np
+
     pairs = list(items)
     lengths = np.fromiter((len(key) for key, _ in pairs), np.int64, len(pairs))
     counts = np.fromiter((count for _, count in pairs), np.int64, len(pairs))
@@ -250,6 +253,8 @@ def _encoded(keys: bytes, lengths: "Integers", counts: "Integers") -> bytes:
 
 
 def _decoded(payload: bytes) -> "tuple[bytes, Integers, Integers]":
+    import numpy as np
+
     number = int.from_bytes(payload[2:10], "little")
     at = 10
     columns = []

@@ -8,7 +8,6 @@ there is none, the code is compiled, which takes some seconds, and kept for the 
 
 import ctypes
 import hashlib
-import importlib.metadata
 import inspect
 import marshal
 import os
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
 
 Function = Callable[..., int]
@@ -49,7 +49,7 @@ def _name() -> str:
         made.update(source.read_bytes())
     made.update(llvm.get_host_cpu_name().encode())
     made.update(llvm.get_host_cpu_features().flatten().encode())
-    made.update(importlib.metadata.version("llvmlite").encode())
+    made.update(llvmlite.__version__.encode())
     return f"kernel-{made.hexdigest()[:20]}.bin"
 
 
