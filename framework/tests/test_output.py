@@ -1,5 +1,6 @@
 """Result files hold the input's bytes, each format escaped as it does."""
 
+import contextlib
 import csv
 import gzip
 import io
@@ -8,6 +9,7 @@ import json
 import os
 import pty
 import resource
+import signal
 import subprocess
 import sys
 
@@ -150,6 +152,45 @@ def test_memory_is_that_of_a_batch(tmp_path):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     write(tmp_path / "rest.tsv", rows)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # kB, of 100 MB
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mapreduce import output
+
+
+def rows():
+    yield from [("a", 1)] * 100_000
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+output.write(Path(sys.argv[1]), rows)
+"""
+
+
+def test_a_process_that_is_killed_leaves_nothing_behind(tmp_path):
+    """Where the file system has files without a name."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(tmp_path, os.O_TMPFILE | os.O_WRONLY))
+        command = [sys.executable, "-c", KILLED, str(tmp_path / "counts.tsv")]
+        assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
+        assert os.listdir(tmp_path) == []
+
+
+def test_a_file_system_without_nameless_files_serves_as_well(tmp_path, monkeypatch):
+    """The file has another name until it is whole."""
+    monkeypatch.setattr(output, "_nameless", lambda folder: None)
+    path = tmp_path / "counts.tsv"
+
+    def rows():
+        yield from ROWS[:1]
+        (hidden,) = os.listdir(tmp_path)
+        assert hidden.startswith(".counts.tsv.")
+
+    output.write(path, rows)
+    assert path.read_text() == "the\t3\n"
+    assert os.listdir(tmp_path) == ["counts.tsv"]
 
 
 def test_a_new_file_is_as_readable_as_any(tmp_path):

@@ -34,6 +34,8 @@ BATCH = 10_000
 
 COMPRESSION_LEVEL = 6
 
+_DESCRIPTORS = "/proc/self/fd"
+
 _ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
@@ -107,10 +109,14 @@ def replacing(path: Path, what: str) -> Iterator[IO[bytes]]:
     target = path.resolve()  # through links, which stay
     hidden = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}")
     try:
-        with hidden.open("xb") as file:
+        nameless = _nameless(target.parent)
+        with nameless or hidden.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # some file systems only now say that they are full
+            if nameless is not None:
+                # Python follows the link only where a descriptor is given, any.
+                os.link(f"{_DESCRIPTORS}/{file.fileno()}", hidden, src_dir_fd=file.fileno())
         hidden.replace(target)
     except OSError as error:
         raise OutputError(
@@ -119,6 +125,16 @@ def replacing(path: Path, what: str) -> Iterator[IO[bytes]]:
         ) from error
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def _nameless(folder: Path) -> IO[bytes] | None:
+    """Open a file that goes with the process, even a killed one; None where there are no such."""
+    if not os.path.isdir(_DESCRIPTORS):  # noqa: PTH112 a name, not a path
+        return None
+    try:
+        return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
+    except OSError:  # the file system lacks them, or what is wrong is said when it has a name
+        return None
 
 
 @contextlib.contextmanager
