@@ -1,6 +1,7 @@
 """What the scheduler merges is exact, whether it fits into its table or not."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from mapreduce import merging, results
 from mapreduce.errors import JobFailedError
 from mapreduce.job import Block, Job
-from mapreduce.merging import Merger, add_sizes
+from mapreduce.merging import Merger, RunList, add_sizes
 from mapreduce.runs import Run
 from mapreduce.tables import BUCKETS
 
@@ -135,6 +136,26 @@ def test_a_job_that_fails_while_combining_is_the_jobs_fault(tmp_path):
     merger.add(payloads(tmp_path, ["a", "a"]))
     with pytest.raises(JobFailedError, match="combining: ValueError: no"):
         merger.drain()
+
+
+def test_who_asks_for_the_runs_too_early_waits_for_all_of_them():
+    """A reducer that read a list too short would leave out words."""
+    runs = RunList()
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(runs.get)
+        with pytest.raises(TimeoutError):
+            asked.result(0.05)
+        runs.publish([{"path": "a"}])
+        assert asked.result(60) == [{"path": "a"}]
+    runs.publish([{"path": "b"}])
+    assert runs.get() == [{"path": "b"}]
+
+
+def test_who_asks_for_runs_that_do_not_become_known_is_not_answered(monkeypatch):
+    """It asks again; an empty list would be wrong."""
+    monkeypatch.setattr(merging, "LIST_TIMEOUT", 0.01)
+    with pytest.raises(TimeoutError):
+        RunList().get()
 
 
 def test_sizes_add_up_by_bucket():

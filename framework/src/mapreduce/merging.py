@@ -5,6 +5,7 @@ So its memory stays bounded, and what it dumped is reduced like what executors k
 
 import heapq
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ LIMIT_BYTES = 64 << 20
 
 LARGE = 2 << 20
 """Bytes of a payload from which on it pays to have the job prepare for more of them."""
+
+LIST_TIMEOUT = 20.0
+"""Seconds that who asks for the runs waits, shorter than its own patience with an answer."""
 
 EXPANSION = 6
 """How many times its size a payload takes in a table, at most and about."""
@@ -96,6 +100,29 @@ class Merger:
             else:
                 results.write_rows(path, heapq.nsmallest(top, rows, key=order))
         return keys
+
+
+class RunList:
+    """Which runs reducers fetch.
+
+    It is complete whenever it is read. Who asks before it is known waits: when a run is resumed,
+    reducers that were launched before may ask at any time.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[dict[str, Any]] = []
+        self._known = threading.Event()
+
+    def publish(self, runs: Sequence[dict[str, Any]]) -> None:
+        """Make the list known, or another one in its place."""
+        self._runs = list(runs)
+        self._known.set()
+
+    def get(self) -> list[dict[str, Any]]:
+        """Return the list; raises TimeoutError if it does not become known for long."""
+        if not self._known.wait(LIST_TIMEOUT):
+            raise TimeoutError("the runs are not known yet")
+        return self._runs
 
 
 def add_sizes(into: Sequence[int], more: Iterable[Sequence[int]]) -> tuple[int, ...]:

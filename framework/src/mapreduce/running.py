@@ -18,7 +18,7 @@ from mapreduce.cutter import Block, Extent
 from mapreduce.driver import Driver, Listener, Message
 from mapreduce.errors import ClusterError, JobFailedError
 from mapreduce.mapping import decode_sizes
-from mapreduce.merging import Merger, add_sizes
+from mapreduce.merging import Merger, RunList, add_sizes
 from mapreduce.progress import Progress
 from mapreduce.report import Report
 from mapreduce.result import Result
@@ -53,6 +53,7 @@ class Run:
         folder: Path,
         server: Server,
         setup: wire.Setup,
+        run_list: RunList,
         written: journal.Journal,
     ) -> None:
         assert server.content.store is not None  # the scheduler's has one
@@ -72,8 +73,7 @@ class Run:
             for number, given in enumerate(spec.inputs)
         ]
         self.receipts: dict[str, Json] = {}
-        self.run_list: list[Json] = []
-        server.content.run_list = lambda: self.run_list
+        self.run_list = run_list
         self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.driver = self._driver(None)
         self.registered = False
@@ -201,7 +201,10 @@ class Run:
         self.driver.start()
 
     def _replay(self, saved: journal.Saved) -> None:
-        """Bring the core, and what is merged here, to where they were."""
+        """Bring the core, and what is merged here, to where they were.
+
+        What was merged is merged anew, into new runs; reducers may go on with the old ones.
+        """
         for entry in saved.entries:
             self.core.handle(entry.event, entry.at)
             self.report.hosts(entry.event)
@@ -214,8 +217,6 @@ class Run:
             for task_id, receipt in self.receipts.items()
             if self.core.counts(task_id)
         }
-        for run in (self.folder / "runs").iterdir():
-            run.unlink()  # what it held is merged anew, in another order
         for task_id, receipt in list(self.receipts.items()):
             if not self.store.intact(task_id, receipt["parts"]):
                 if self.core.over:
@@ -309,8 +310,8 @@ class Run:
             {"executor": None, "path": str(path), "url": self.server.run_url(path.name)}
             for path in self.merger.runs
         ]
-        kept_list = [{name: run[name] for name in ("executor", "path", "url")} for run in kept]
-        self.run_list = own + kept_list
+        shown = ("executor", "path", "url")
+        self.run_list.publish([*own, *({name: run[name] for name in shown} for run in kept)])
         pairs = sum(
             receipt.get("pairs", 0) for receipt in self.receipts.values() if receipt["runs"]
         )

@@ -13,6 +13,7 @@ from typing import Any
 from mapreduce import job, journal, leader, results, settings, wire
 from mapreduce.errors import ClusterError, UsageError
 from mapreduce.inputs import Input
+from mapreduce.merging import RunList
 from mapreduce.progress import Progress
 from mapreduce.result import Result
 from mapreduce.running import Run
@@ -159,10 +160,12 @@ def _run(
     for name in ("results", "runs"):
         (folder / name).mkdir(exist_ok=True)
     host = "" if place.advertise else leader.own_address(place.leader)
+    run_list = RunList()
     content = Content(
         inputs=list(spec.inputs),
         store=results.Store(folder / "results"),
         runs=folder / "runs",
+        run_list=run_list.get,
         shipped=spec.shipped(),
         storage=spec.storage.part([one.url for one in spec.inputs if one.url]).encode(),
     )
@@ -186,7 +189,7 @@ def _run(
                     "token": server.token,
                 }
             )
-        return Run(spec, place, progress, folder, server, setup, log).run(saved)
+        return Run(spec, place, progress, folder, server, setup, run_list, log).run(saved)
     finally:
         server.close()
 
