@@ -8,7 +8,7 @@ from typing import Any
 
 from mapreduce import runs, splits
 from mapreduce.job import Block
-from mapreduce.sending import Parts
+from mapreduce.results import Parts
 from mapreduce.sources import Source, open_source
 from mapreduce.tables import BUCKETS, Table
 from mapreduce.tasks import Clock, Setup, job_errors

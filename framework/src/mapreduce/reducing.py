@@ -11,8 +11,8 @@ from typing import Any
 
 from mapreduce import results
 from mapreduce.job import Row
+from mapreduce.results import Parts
 from mapreduce.runs import PATIENCE, Run, RunError
-from mapreduce.sending import Parts
 from mapreduce.tasks import Clock, LostRunError, Setup, job_errors
 from mapreduce.transfer import kept
 

@@ -8,13 +8,15 @@ import hashlib
 import marshal
 import os
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+import urllib.parse
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from mapreduce.errors import MapReduceError
 from mapreduce.job import Row
 from mapreduce.tables import MARSHAL_VERSION
+from mapreduce.transfer import TransferError, kept
 
 CHUNK_ROWS = 2000
 CHUNK_BYTES = 1 << 17
@@ -34,6 +36,10 @@ class PartError(MapReduceError):
     """A part that did not arrive as it was sent."""
 
 
+class SendError(MapReduceError):
+    """A result could not be brought to the scheduler."""
+
+
 def digest(part: bytes) -> str:
     """Return the checksum of a part: 32 hexadecimal digits."""
     return _new_digest(part).hexdigest()
@@ -47,6 +53,36 @@ def file_digest(path: Path) -> str:
 
 def _new_digest(part: bytes = b"") -> "hashlib.blake2b":
     return hashlib.blake2b(part, digest_size=16)
+
+
+class Parts:
+    """The parts of one task's result; `digests` are of those that were sent, in order.
+
+    `patience` is for how many seconds the scheduler may be away.
+    """
+
+    def __init__(self, server: str, task_id: str, patience: float) -> None:
+        self.digests: list[str] = []
+        self._client = kept(server, patience)
+        self._path = f"{urllib.parse.urlsplit(server).path}/results/{task_id}"
+
+    def send(self, part: bytes) -> None:
+        """Send a part that is in memory; raises SendError."""
+        self._send(digest(part), lambda path: self._client.put(path, part))
+
+    def send_file(self, file: Path) -> None:
+        """Send a part that is a file, without holding it in memory; raises SendError."""
+        self._send(file_digest(file), lambda path: self._client.put_file(path, file))
+
+    def _send(self, checksum: str, put: Callable[[str], None]) -> None:
+        try:
+            put(f"{self._path}/{len(self.digests)}/{checksum}")
+        except TransferError as error:
+            raise SendError(
+                f"the result could not be sent to the scheduler: {error}. Agents must be able to "
+                "reach that address; --advertise sets another."
+            ) from error
+        self.digests.append(checksum)
 
 
 class Store:

@@ -5,7 +5,6 @@ the scheduler's range server is asked. URLs are read by HTTP, or by fsspec.
 """
 
 import os
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +18,6 @@ __all__ = ["PATIENCE", "FileSource", "Source", "SourceError", "open_source"]
 
 PATIENCE = 30.0
 """Seconds for which the scheduler's server may be away: one that is resumed comes back."""
-
-_local = threading.local()
-"""Clients of the scheduler's server, one a thread."""
 
 _known: dict[str, storage.Storage] = {}
 """Storage options, by where the scheduler's server has them."""
@@ -56,7 +52,7 @@ def _storage(reference: dict[str, Any], patience: float) -> storage.Storage:
         return storage.Storage()
     if url not in _known:
         try:
-            content = _client(url, patience).get(urllib.parse.urlsplit(url).path)
+            content = transfer.kept(url, patience).get(urllib.parse.urlsplit(url).path)
         except transfer.TransferError as error:
             raise SourceError(
                 f"The credentials for the input {reference['name']!r}: {error}."
@@ -118,7 +114,7 @@ class ServedSource:
 
     def chunks(self, start: int, stop: int | None) -> Iterator[bytes]:
         """See `splits.Source`."""
-        client = _client(self._url, self._patience)
+        client = transfer.kept(self._url, self._patience)
         path = urllib.parse.urlsplit(self._url).path
         while start < self._size:
             end = min(chunk_end(start, stop), self._size)
@@ -128,12 +124,6 @@ class ServedSource:
                 raise SourceError(f"The input {self.name!r}: {error}.") from error
             yield chunk
             start = end
-
-
-def _client(url: str, patience: float) -> transfer.Client:
-    """Return this thread's client of a server, which keeps its connection."""
-    clients: dict[str, transfer.Client] = _local.__dict__.setdefault("clients", {})
-    return clients.setdefault(urllib.parse.urlsplit(url).netloc, transfer.Client(url, patience))
 
 
 def _state(file: BinaryIO) -> tuple[int, int]:
