@@ -1,0 +1,76 @@
+"""PyMesos' driver reports into a queue, and its end interrupts nobody."""
+
+import queue
+import signal
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+handler = signal.getsignal(signal.SIGINT)
+from mapreduce.driver import Driver, Listener  # noqa: E402 PyMesos takes SIGINT when imported
+
+signal.signal(signal.SIGINT, handler)
+
+PATIENCE = 60
+
+
+@pytest.fixture
+def master():
+    """A server that refuses every framework."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer(404)
+
+        def do_POST(self):
+            asked.append(self.headers.get("Authorization"))
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(403)
+
+        def answer(self, status):
+            # In one piece, as masters do: PyMesos trips over an answer that comes in several.
+            self.wfile.write(b"HTTP/1.1 %d No\r\nContent-Length: 2\r\n\r\nno" % status)
+
+        def log_message(self, *_):
+            pass
+
+    asked = []
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def ended(messages):
+    while True:
+        kind, content = messages.get(timeout=PATIENCE)
+        if kind == "ended":
+            return content
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_the_end_of_pymesos_thread_is_a_message(master, attempt):
+    """No SIGINT, which would hit whoever embeds us; and nothing is left over for the next run."""
+    messages = queue.SimpleQueue()
+    interrupts = []
+    before = signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
+    try:
+        driver = Driver(Listener(messages), {"name": "x", "user": "y"}, master[0])
+        driver.start()
+        assert "403" in ended(messages)
+        driver.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert interrupts == []
+    assert not driver.try_call("reviveOffers")
+
+
+def test_a_credential_goes_with_the_subscription(master):
+    """As the master's basic authentication wants it."""
+    messages = queue.SimpleQueue()
+    driver = Driver(Listener(messages), {"name": "x"}, master[0], ("me", "secret"))
+    driver.start()
+    ended(messages)
+    assert master[1] == ["Basic bWU6c2VjcmV0"]
