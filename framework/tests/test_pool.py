@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mapreduce import worker
 from mapreduce.forkserver import ForkServer, ForkServerError
 from mapreduce.pool import Pool
 from mapreduce.tasks import Task
@@ -37,6 +38,8 @@ class Marked(Job):
                 os.kill(os.getpid(), signal.SIGSEGV)
             case "eat":
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "odd":
+                os.kill(os.getpid(), signal.SIGRTMIN + 6)
             case "quit":
                 os._exit(3)
         return {word: 1}
@@ -137,8 +140,11 @@ def workers_of(folder, word):
     return found
 
 
-def is_alive(pid):
-    return Path(f"/proc/{pid}").exists()
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_workers_do_tasks_one_after_the_other_and_stay(start, folder, heard):
@@ -167,6 +173,7 @@ def test_several_workers_work_at_once(start, folder, heard):
     ("word", "said", "fault"),
     [
         ("crash", "SIGSEGV", {"block_fault": True}),
+        ("odd", f"signal {signal.SIGRTMIN + 6}", {"block_fault": True}),
         ("quit", "status 3", {"block_fault": True}),
         ("eat", "SIGKILL.*memory.*64 MB", {}),
     ],
@@ -258,6 +265,13 @@ def test_a_job_that_ends_the_process_that_loads_it_is_said_to(start, folder, hea
     assert "did not survive it" in str(heard.until("broke")[1])
 
 
+def test_workers_that_die_as_they_start_are_not_started_for_ever(start, heard, monkeypatch):
+    """Whatever is wrong with the machine: the executor ends and says so."""
+    monkeypatch.setattr(worker.Worker, "serve", lambda self: os._exit(7))
+    start(workers=2)
+    assert "workers die as they start, with status 7" in str(heard.until("broke")[1])
+
+
 def test_tasks_go_to_workers_that_are_idle(start, folder, heard):
     """Also those that another worker was to do next."""
     pool = start(workers=2)
@@ -277,10 +291,10 @@ def test_without_its_fork_server_a_pool_is_broken(start, folder, heard, monkeypa
     """Its workers go with it."""
     pool = start()
     pool.submit(task(folder, "t0", "sleep"))
-    (worker,) = workers_of(folder, "sleep")
+    (pid,) = workers_of(folder, "sleep")
     os.kill(pool._fork_server.pid, signal.SIGKILL)
     assert isinstance(heard.until("broke")[1], ForkServerError)
     deadline = time.monotonic() + PATIENCE
-    while is_alive(worker) and Path(f"/proc/{worker}/stat").read_text().split()[2] != "Z":
+    while is_running(pid):
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -5,6 +5,7 @@ One thread owns all of it and reads what the workers say; other threads talk to 
 
 import contextlib
 import os
+import queue
 import signal
 import threading
 from collections import deque
@@ -14,12 +15,15 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
-from mapreduce.forkserver import ForkServer
+from mapreduce.forkserver import ForkServer, ForkServerError
 from mapreduce.tasks import Outcome, Task
 from mapreduce.worker import Message
 
 AT_HAND = 2
 """Tasks that a worker has: the one that it does and the next, for which it reads ahead."""
+
+STILLBORN = 3
+"""Workers in a row that may die before they take up work: then no other will do better."""
 
 OUTSIDE = {signal.SIGKILL, signal.SIGTERM}
 """Signals that come from outside; others are the doing of the code that ran."""
@@ -94,8 +98,11 @@ class Pool:
         self._waiting: deque[Task] = deque()
         self._trouble = ""
         self._worker_mem = 0.0
-        self._said, self._say = Pipe(duplex=False)
-        self._saying = threading.Lock()
+        self._stillborn = 0
+        self._told: queue.SimpleQueue[tuple[Callable[[Any], None], Any]] = queue.SimpleQueue()
+        # A message here for each one there: a thread can wait for connections, not for queues.
+        self._woken, self._wake = Pipe(duplex=False)
+        self._waking = threading.Lock()
 
     def start(self, count: int, worker_mem: float, **about: Any) -> None:
         """Load the job and start workers with so many MB each, on a thread of the pool's own."""
@@ -112,8 +119,9 @@ class Pool:
         self._tell(self._kill, task_id)
 
     def _tell(self, what: Callable[[Any], None], about: Any) -> None:
-        with self._saying:
-            self._say.send((what.__name__, about))
+        self._told.put((what, about))
+        with self._waking:
+            self._wake.send_bytes(b"")
 
     # The pool's thread
 
@@ -129,10 +137,11 @@ class Pool:
             self._listener.broke(error)
 
     def _step(self) -> None:
-        for ready in wait([self._said, *self._workers]):
-            if ready is self._said:
-                name, about = self._said.recv()
-                getattr(self, name)(about)
+        for ready in wait([self._woken, *self._workers]):
+            if ready is self._woken:
+                self._woken.recv_bytes()
+                what, about = self._told.get()
+                what(about)
             elif ready in self._workers:
                 self._hear(self._workers[ready])
         self._hand_out()
@@ -209,6 +218,7 @@ class Pool:
             self._turn(worker)
         else:
             worker.hungry = True
+            self._stillborn = 0
 
     def _replace(self, worker: _Worker) -> None:
         """Start another worker for one that died; the task behind the one it did waits again."""
@@ -221,22 +231,26 @@ class Pool:
             self._listener.killed(worker.tasks[0].id)
         elif worker.tasks:
             self._listener.ended(worker.tasks[0].id, self._death(status))
+        elif not worker.hungry:
+            self._stillborn += 1
+            if self._stillborn == STILLBORN:
+                raise ForkServerError(f"workers die as they start, {_ending(status)}")
         self._add_worker()
 
     def _death(self, status: int) -> Outcome:
         """Say how a worker died."""
-        if status >= 0:
-            return Outcome(
-                error=f"the worker ended with status {status}, while it did this task",
-                fault={"block_fault": True},
-            )
-        number = signal.Signals(-status)
-        why = (
-            f", as happens where memory runs out; a worker has {self._worker_mem:.0f} MB"
-            if number is signal.SIGKILL
-            else ""
-        )
+        why = ""
+        if status == -signal.SIGKILL:
+            why = f", as happens where memory runs out; a worker has {self._worker_mem:.0f} MB"
         return Outcome(
-            error=f"the worker was ended by {number.name} while it did this task{why}",
-            fault={} if number in OUTSIDE else {"block_fault": True},
+            error=f"the worker died while it did this task, {_ending(status)}{why}",
+            fault={} if -status in OUTSIDE else {"block_fault": True},
         )
+
+
+def _ending(status: int) -> str:
+    """Say how a process ended, which is told as subprocess does."""
+    if status >= 0:
+        return f"with status {status}"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"of {names.get(-status, f'signal {-status}')}"
