@@ -108,6 +108,25 @@ def test_a_table_makes_room_for_a_payload_that_would_not_fit_beside_it(tmp_path,
     assert merger.pairs == 2
 
 
+def test_the_job_prepares_once_there_is_much_to_merge(tmp_path, monkeypatch):
+    """Loading a kernel for a few pairs would cost more than it gains."""
+    prepared = []
+
+    class Preparing(Letters):
+        def prepare(self):
+            prepared.append(1)
+
+    parts = list(payloads(tmp_path, ["ab", "cd", "ef", "gh"]))
+    monkeypatch.setattr(merging, "LARGE", parts[0].stat().st_size + 1)
+    merger = Merger(Preparing(), tmp_path)
+    found = []
+    for part in parts:
+        merger.add([part])
+        merger.step()
+        found.append(len(prepared))
+    assert found == [0, 1, 1, 1]
+
+
 def test_what_was_dumped_is_reduced_here_where_no_task_does(tmp_path):
     """A resumed run merges in its own way, and may pass the limit where the first did not."""
     merger = Merger(Letters(), tmp_path)

@@ -21,8 +21,8 @@ LIMIT_KEYS = 300_000
 LIMIT_BYTES = 64 << 20
 """Of the table: what one process merges and sorts within its memory."""
 
-LARGE = 2 << 20
-"""Bytes of a payload from which on it pays to have the job prepare for more of them."""
+LARGE = 4 << 20
+"""Bytes of payloads from which on it pays to have the job prepare for more of them."""
 
 LIST_TIMEOUT = 20.0
 """Seconds that who asks for the runs waits, shorter than its own patience with an answer."""
@@ -41,7 +41,7 @@ class Merger:
         self._job = job
         self._folder = folder
         self._table = job.table()
-        self._prepared = False
+        self._taken = 0
         self._pending: deque[Path] = deque()
         # Tasks of a run that was killed may still read its runs, under their own names.
         self._unique = os.urandom(6).hex()
@@ -59,8 +59,8 @@ class Merger:
         """Merge a payload; return whether the table was dumped, as it passed its limit."""
         before = len(self.runs)
         payload = self._pending.popleft().read_bytes()
-        if len(payload) >= LARGE and not self._prepared:
-            self._prepared = True
+        few, self._taken = self._taken < LARGE, self._taken + len(payload)
+        if few and self._taken >= LARGE:
             with failures("preparing"):
                 self._job.prepare()
         if self._table.nbytes + EXPANSION * len(payload) > LIMIT_BYTES:
