@@ -87,7 +87,7 @@ def arrive(step):
 class Swollen(DictTable):
     @property
     def nbytes(self):
-        return super().nbytes + (KEPT << 16) * len(self)
+        return super().nbytes + (KEPT << 17) * len(self)
 
     def dump(self, buckets=1):
         if ON_AGENT and buckets > 1:
@@ -171,17 +171,20 @@ class Command:
         self.process.communicate()
 
 
-def make_book(path: Path, size: int) -> bytes:
+def make_book(path: Path, size: int, width: int = 1) -> bytes:
     """Write words with all kinds of white space, some of them no UTF-8, some with NUL bytes.
 
-    Return what counting them must give, as `collections.Counter` does.
+    The wider the words, the quicker so many bytes are counted. Return what counting must give,
+    as `collections.Counter` does.
     """
     chosen = random.Random(2)
-    words = [f"wörd{number}".encode() for number in range(3000)]
+    words = [(f"wörd{number}" * width).encode() for number in range(1500)]
     words += [b"a\xff", b"\xe2\x80", b"\xc2", b"nul\0", b"\0"]
     spaces = [" ", "\n", "\r\n", "\t", "\x1c", "\x85", "\xa0", "\u2003", "\u2028", "\u3000"]
     separators = [space.encode() for space in spaces]
-    page = b"".join(chosen.choice(words) + chosen.choice(separators) for _ in range(100_000))
+    page = b"".join(
+        chosen.choice(words) + chosen.choice(separators) for _ in range(100_000 // width)
+    )
     copies = size // len(page)
     path.write_bytes(page * copies + b"no end of line")
     path.parent.chmod(0o755)

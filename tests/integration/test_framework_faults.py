@@ -34,7 +34,10 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, tuple[Path, by
     folder = tmp_path_factory.mktemp("book")
     sizes = {False: DIRECT_SIZE, True: KEPT_SIZE}
     books = {kept: folder / f"{size}.txt" for kept, size in sizes.items()}
-    return {kept: (book, make_book(book, sizes[kept])) for kept, book in books.items()}
+    widths = {False: 1, True: 14}
+    return {
+        kept: (book, make_book(book, sizes[kept], widths[kept])) for kept, book in books.items()
+    }
 
 
 @pytest.fixture(scope="module")
