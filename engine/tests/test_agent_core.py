@@ -7,6 +7,7 @@ from agent_core import LEADER, NOW, Core, kinds, sent, statuses, told, update
 from fake_master import AGENT_ID, framework, resources, task
 
 from pocket_mesos.agent import actions, events
+from pocket_mesos.agent.endpoints import Endpoints
 from pocket_mesos.agent.errors import IllegalTransitionError
 from pocket_mesos.agent.state import ExecutorState, Phase, allocated
 from pocket_mesos.authorization import Authorizer, parse
@@ -683,3 +684,29 @@ def test_a_group_is_refused_as_a_whole() -> None:
         ("www", "REASON_TASK_GROUP_UNAUTHORIZED"),
         ("root", "REASON_TASK_GROUP_UNAUTHORIZED"),
     }
+
+
+def test_a_sandbox_is_shown_by_the_user_that_its_executor_runs_as() -> None:
+    """Of a framework that is over Mesos knows no user: the right to any is needed."""
+    rules = [
+        {"principals": {"values": ["owner"]}, "users": {"values": ["root"]}},
+        {"principals": {"values": ["www"]}, "users": {"values": ["www"]}},
+        {"principals": {"values": ["all"]}, "users": {"type": "ANY"}},
+    ]
+    anybody = [{"principals": {"type": "ANY"}, "users": {"type": "ANY"}}]
+    lists = {"permissive": False, "access_sandboxes": rules, "run_tasks": anybody}
+    core = Core(authorizer=Authorizer(parse(json.dumps(lists))))
+    core.running(task("t", CommandInfo(value="sleep", user="www")))
+    shown = Endpoints(core.agent, None, None, {}, lambda: "/log", 0.0)  # type: ignore[arg-type]
+    sandbox = "/frameworks/m-f/executors/t/runs/latest"
+
+    def readers() -> list[str]:
+        return [p for p in ("owner", "www", "all", "") if shown._may_read(sandbox, p or None)]
+
+    assert readers() == ["www", "all"]
+    core.update("t", "t", TaskState.TASK_FINISHED, 2)
+    core.acknowledge("t", UUID2)
+    core.feed(events.ContainerTerminated(container_id=core.container("t"), status=0))
+    assert not core.agent.frameworks
+    assert readers() == ["all"]
+    assert not shown._may_read("/slave/log", "all")

@@ -23,10 +23,14 @@ def shown(tmp_path: Path) -> Path:
     return folder
 
 
-async def get(shown: Path, path: str, query: str = "") -> Response:
+async def get(shown: Path, path: str, query: str = "", *, hidden: str = "") -> Response:
     router = Router()
-    Files(lambda: {"/virtual/latest": str(shown), str(shown): str(shown)}).register(router)
-    answer = await router.handle(Request(method="GET", path=path, query_string=query))
+    attached = {"/virtual/latest": str(shown), str(shown): str(shown)}
+    files = Files(lambda: attached, lambda name, _: name != hidden)
+    files.register(router, lambda _: not hidden)
+    request = Request(method="GET", path=path, query_string=query)
+    admitted = router.admit(request)
+    answer = admitted if isinstance(admitted, Response) else await admitted.answer(request)
     assert isinstance(answer, Response)
     return answer
 
@@ -121,3 +125,26 @@ async def test_debug_tells_what_is_shown(shown: Path) -> None:
     """Virtual names and real folders, for the operator; for JSONP as well."""
     answer = await get(shown, "/files/debug", "jsonp=cb")
     assert answer.body.startswith(b'cb({"')
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/virtual/latest",
+        "/virtual/latest/",
+        "/virtual/latest/stdout",
+        "/virtual/latest/./stdout",
+        "/virtual/latest/sub/../stdout",
+        "/virtual/latest/nope",
+        "/virtual/latest/../secret",
+    ],
+)
+async def test_what_somebody_may_not_see_is_forbidden(shown: Path, path: str) -> None:
+    """By the name that it is shown under, whatever follows; not even whether it is there."""
+    hidden = "/virtual/latest"
+    for verb, body in (("browse", b""), ("read", b""), ("download", b"403 Forbidden.")):
+        answer = await get(shown, f"/files/{verb}", f"path={path}&offset=0", hidden=hidden)
+        assert (answer.status, answer.body) == (403, body), verb
+    answer = await get(shown, "/files/read", f"path={shown}/stdout&offset=0", hidden=hidden)
+    assert answer.status == 200
+    assert (await get(shown, "/files/debug", hidden=hidden)).status == 403

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pocket_mesos.http import messages
+from pocket_mesos.http.authentication import BasicAuthenticator, Realm, authorization
 from pocket_mesos.http.client import Client, RefusedError, UnreachableError
-from pocket_mesos.http.messages import Request
-from pocket_mesos.http.router import Router
+from pocket_mesos.http.messages import Request, Response
+from pocket_mesos.http.router import Reply, Router
 from pocket_mesos.http.server import BindError, Server
 from pocket_mesos.http.stream import EventStream
 
@@ -38,6 +39,12 @@ async def exchange(port: int, request: bytes) -> tuple[list[str], bytes]:
     body = b"" if request.startswith(b"HEAD") else await reader.readexactly(length)
     writer.close()
     return head, body
+
+
+async def answered(made: Router, request: Request) -> Reply:
+    """Have a router answer a request without a server around it."""
+    admitted = made.admit(request)
+    return admitted if isinstance(admitted, Response) else await admitted.answer(request)
 
 
 def shape(head: list[str]) -> list[str]:
@@ -122,8 +129,8 @@ def test_longest_prefix_of_whole_components_serves(path: str, served: bool) -> N
 async def test_the_longest_prefix_wins() -> None:
     """The scheduler API is not the operator API, though its path lies below."""
     made = router()
-    deep = await made.handle(Request(method="POST", path="/api/v1/scheduler/"))
-    above = await made.handle(Request(method="POST", path="/api/v1/schedulerx"))
+    deep = await answered(made, Request(method="POST", path="/api/v1/scheduler/"))
+    above = await answered(made, Request(method="POST", path="/api/v1/schedulerx"))
     assert isinstance(deep, messages.Response)
     assert isinstance(above, messages.Response)
     assert deep.status == 202
@@ -195,6 +202,27 @@ async def test_stream_has_the_shape_of_mesos() -> None:
         writer.close()
     assert shape(head)[1:] == ["Date", "Transfer-Encoding", "Mesos-Stream-Id", "Content-Type"]
     assert chunk == b"7\r\n5\nfirst\r\n"
+
+
+@pytest.mark.component
+async def test_nobody_sends_a_body_who_may_not_come_in() -> None:
+    """The refusal comes on the head alone; what follows costs no memory, and the connection
+    serves on once it is through.
+    """
+    made = Router({Realm.READWRITE: BasicAuthenticator("r", {"p": "s"})})
+    made.add("/api", lambda asked: messages.text(200, str(len(asked.body))), realm=Realm.READWRITE)
+    head = "POST /api HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"
+    async with serving(made) as port, asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"{head}\r\n".encode())
+        refusal = await reader.readuntil(b"\r\n\r\n401 Unauthorized.")
+        assert refusal.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+        writer.write(b"x" * 1_000_000)
+        writer.write(f"{head}Authorization: {authorization('p', 's')}\r\n\r\n".encode())
+        writer.write(b"x" * 1_000_000)
+        answer = await reader.readuntil(b"\r\n\r\n1000000")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        writer.close()
 
 
 @pytest.mark.component

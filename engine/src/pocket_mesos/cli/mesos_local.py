@@ -11,13 +11,15 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pocket_mesos import MESOS_VERSION
-from pocket_mesos.flags import FlagsError
+from pocket_mesos import MESOS_VERSION, credentials
+from pocket_mesos.credentials import CredentialsError
+from pocket_mesos.flags import PATH, FlagsError
 from pocket_mesos.flags.local import LocalFlags
+from pocket_mesos.http.authentication import authorization
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -71,13 +73,18 @@ def _run(flags: LocalFlags, work_dir: Path) -> int:
     ports = _ports(flags)
     processes: list[subprocess.Popen[bytes]] = []
     try:
+        headers = _headers()
         address = f"{flags.ip}:{ports[0]}"
         processes.append(_start("mesos_master", _master_arguments(flags, ports[0], work_dir)))
-        _wait(lambda: _registered(address) == 0, "the master does not answer", processes)
+        _wait(lambda: _registered(address, headers) == 0, "the master does not answer", processes)
         for number in range(flags.num_slaves):
             agent = _agent_arguments(flags, ports, number, work_dir)
             processes.append(_start("mesos_agent", agent))
-        _wait(lambda: _registered(address) == flags.num_slaves, "agents are missing", processes)
+        _wait(
+            lambda: _registered(address, headers) == flags.num_slaves,
+            "agents are missing",
+            processes,
+        )
         print(
             f"Mesos is ready at http://{address} with {flags.num_slaves} agents; "
             f"its files are in {work_dir}",
@@ -88,7 +95,7 @@ def _run(flags: LocalFlags, work_dir: Path) -> int:
             time.sleep(_POLL_SECONDS)
     except _Stopped:
         return 0
-    except RuntimeError as error:
+    except (RuntimeError, CredentialsError) as error:
         sys.stderr.write(f"mesos-local: {error}\n")
         return 1
     finally:
@@ -173,10 +180,24 @@ def _wait(
         time.sleep(_POLL_SECONDS)
 
 
-def _registered(address: str) -> int | None:
+def _headers() -> dict[str, str]:
+    """Return what the master wants to see of those who look at it: any credential that it knows.
+
+    Raises:
+        CredentialsError: the file that the master is to read can't be used.
+    """
+    path = os.environ.get("MESOS_CREDENTIALS")
+    if path is None:
+        return {}
+    accepted = credentials.read_all(PATH.parse(path), "credentials")
+    return {"Authorization": authorization(*next(iter(accepted.items())))}
+
+
+def _registered(address: str, headers: Mapping[str, str]) -> int | None:
     """Return how many agents are registered; None while the master does not answer."""
+    request = urllib.request.Request(f"http://{address}/slaves", headers=headers)
     try:
-        with urllib.request.urlopen(f"http://{address}/slaves", timeout=1) as answer:
+        with urllib.request.urlopen(request, timeout=1) as answer:
             return sum(1 for agent in json.load(answer)["slaves"] if agent["active"])
     except (OSError, ValueError):
         return None

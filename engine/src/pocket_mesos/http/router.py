@@ -39,6 +39,21 @@ class Route:
     permit: Permit | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The right to one request: who makes it, and what answers it."""
+
+    handler: Handler
+    principal: str | None
+
+    async def answer(self, request: Request) -> Reply:
+        """Answer the request, whole by now."""
+        reply = self.handler(replace(request, principal=self.principal))
+        if isinstance(reply, Response | EventStream):
+            return reply
+        return await reply
+
+
 class Router:
     """Routes by path."""
 
@@ -75,25 +90,23 @@ class Router:
                 return None
             candidate = candidate.rpartition("/")[0]
 
-    async def handle(self, request: Request) -> Reply:
-        """Answer a request."""
+    def admit(self, request: Request) -> Admission | Response:
+        """Look at a request's head alone, so that nobody's body is read who may not come in."""
         route = self.find(request.path)
         if route is None:
             return not_found()
+        principal = None
         authenticator = None if route.realm is None else self._authenticators.get(route.realm)
         if authenticator is not None:
-            principal = authenticator.authenticate(request)
-            if isinstance(principal, Response):
-                return principal
-            request = replace(request, principal=principal)
+            known = authenticator.authenticate(request)
+            if isinstance(known, Response):
+                return known
+            principal = known
         if route.methods is not None and request.method not in route.methods:
             return method_not_allowed(route.methods, request.method)
-        if route.permit is not None and not route.permit(request.principal):
+        if route.permit is not None and not route.permit(principal):
             return forbidden()
-        reply = route.handler(request)
-        if isinstance(reply, Response | EventStream):
-            return reply
-        return await reply
+        return Admission(route.handler, principal)
 
 
 def _normal(path: str) -> str:

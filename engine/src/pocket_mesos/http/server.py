@@ -4,6 +4,7 @@ import gzip
 import logging
 import socket
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ from aiohttp.web_log import AccessLogger
 from multidict import CIMultiDict
 
 from pocket_mesos.http.messages import Request, Response, text
-from pocket_mesos.http.router import Router
+from pocket_mesos.http.router import Reply, Router
 from pocket_mesos.http.stream import EventStream
 from pocket_mesos.protocol.errors import PocketError
 
@@ -69,26 +70,30 @@ class Server:
         await self._runner.cleanup()
 
     async def _serve(self, incoming: web.Request) -> web.StreamResponse:
-        try:
-            body = await incoming.read()
-        except web.HTTPRequestEntityTooLarge:
-            return _outgoing(text(413, f"Expecting a body of at most {MAX_BODY_BYTES} bytes"))
         path, _, query = incoming.raw_path.partition("?")
         request = Request(
             method=incoming.method,
             path=unquote(path),
             query_string=query,
             headers=incoming.headers,
-            body=body,
         )
         try:
-            reply = await self._router.handle(request)
+            reply = await self._answer(request, incoming)
+        except web.HTTPRequestEntityTooLarge:
+            return _outgoing(text(413, f"Expecting a body of at most {MAX_BODY_BYTES} bytes"))
         except Exception:
             _log.exception("Failed to answer %s %s", request.method, request.path)
             return _outgoing(text(500, "500 Internal Server Error."))
         if isinstance(reply, EventStream):
             return await _stream(incoming, reply)
         return _outgoing(reply, compress=_accepts_gzip(request))
+
+    async def _answer(self, head: Request, incoming: web.Request) -> Reply:
+        """Answer a request, whose body is read when it may come in."""
+        admitted = self._router.admit(head)
+        if isinstance(admitted, Response):
+            return admitted
+        return await admitted.answer(replace(head, body=await incoming.read()))
 
 
 def bind(ip: str, port: int) -> socket.socket:
