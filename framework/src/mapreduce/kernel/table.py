@@ -105,12 +105,15 @@ class Kernel:
     def by_bucket(self, buckets: int) -> list[Integers]:
         """Return where the keys of each of 1024 buckets are."""
         places = self.places()
-        bucket_of = np.empty_like(places)
-        slots, arena = _at(self._slots), _at(self._arena)
-        FUNCTIONS["buckets"](slots, arena, _at(places), len(places), _at(bucket_of))
+        bucket_of = self._buckets(places)
         ends = np.bincount(bucket_of, minlength=buckets).cumsum()
-        ordered = places[np.argsort(bucket_of.astype(np.uint16), kind="stable")]
-        return np.split(ordered, ends[:-1])
+        return np.split(places[np.argsort(bucket_of, kind="stable")], ends[:-1])
+
+    def _buckets(self, places: Integers) -> NDArray[np.uint16]:
+        found = np.empty_like(places)
+        slots, arena = _at(self._slots), _at(self._arena)
+        FUNCTIONS["buckets"](slots, arena, _at(places), len(places), _at(found))
+        return found.astype(np.uint16)
 
     def in_order(self, *, by_count: bool) -> Integers:
         """Return all places in the order of their keys, the highest counts first if asked for.
