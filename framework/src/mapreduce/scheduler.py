@@ -107,7 +107,7 @@ def run(spec: RunSpec, place: Place, progress: Progress) -> Result:
     try:
         result = _run(spec, place, progress, folder.path, saved)
     except ClusterError as error:
-        if any((folder.path / "results").iterdir()):
+        if saved is not None or any((folder.path / "results").iterdir()):
             folder.close()
             raise ClusterError(f"{error} --resume goes on from what is done.") from error
         folder.remove()
@@ -132,7 +132,7 @@ def _saved(spec: RunSpec, folder: journal.Folder, progress: Progress) -> journal
     saved = journal.load(folder.path)
     if not spec.resume:
         if saved is not None:
-            progress.say("An earlier run of this job was cut off; --resume would go on with it.")
+            progress.say("An earlier run of this job was cut off; without --resume it is given up.")
         folder.clear()
         return None
     if saved is None:
