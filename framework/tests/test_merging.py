@@ -145,7 +145,13 @@ def test_runs_of_another_process_have_other_names(tmp_path):
         merger.add(payloads(tmp_path, ["a"]))
         merger.drain()
         merger.dump()
-        names.add(merger.runs[0].name)
+        (run,) = merger.listing("http://h/{}".format)
+        assert run == {
+            "executor": None,
+            "path": str(merger.runs[0]),
+            "url": f"http://h/{merger.runs[0].name}",
+        }
+        names.add(run["url"])
     assert len(names) == 2
 
 
@@ -164,10 +170,11 @@ def test_who_asks_for_the_runs_too_early_waits_for_all_of_them():
         asked = pool.submit(runs.get)
         with pytest.raises(TimeoutError):
             asked.result(0.05)
-        runs.publish([{"path": "a"}])
-        assert asked.result(60) == [{"path": "a"}]
-    runs.publish([{"path": "b"}])
-    assert runs.get() == [{"path": "b"}]
+        kept = {"executor": "mapreduce-1", "path": "a", "url": "http://a"}
+        runs.publish([{**kept, "sizes": "large"}])
+        assert asked.result(60) == [kept]
+    runs.publish([])
+    assert runs.get() == []
 
 
 def test_who_asks_for_runs_that_do_not_become_known_is_not_answered(monkeypatch):

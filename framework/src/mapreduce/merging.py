@@ -7,7 +7,7 @@ import heapq
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,10 @@ class Merger:
         self.sizes = [a + b for a, b in zip(self.sizes, sizes, strict=True)]
         self.runs.append(path)
 
+    def listing(self, url: Callable[[str], str]) -> list[dict[str, Any]]:
+        """Return the runs for the run list; `url` returns where one is served, by its name."""
+        return [{"executor": None, "path": str(path), "url": url(path.name)} for path in self.runs]
+
     def reduce(self, path: Path, top: int | None) -> int:
         """Write all rows in the job's order, or the first `top` only; return the number of keys."""
         for run in self.runs:  # if any, a little more than the limit
@@ -114,8 +118,8 @@ class RunList:
         self._known = threading.Event()
 
     def publish(self, runs: Sequence[dict[str, Any]]) -> None:
-        """Make the list known, or another one in its place."""
-        self._runs = list(runs)
+        """Make the list known, or another one in its place; of each run, what reducers need."""
+        self._runs = [{name: run[name] for name in ("executor", "path", "url")} for run in runs]
         self._known.set()
 
     def get(self) -> list[dict[str, Any]]:

@@ -306,12 +306,7 @@ class Run:
         if not kept and not self.merger.runs and not self.core.work.partitioned:
             return (), 0
         self.merger.dump()
-        own = [
-            {"executor": None, "path": str(path), "url": self.server.run_url(path.name)}
-            for path in self.merger.runs
-        ]
-        shown = ("executor", "path", "url")
-        self.run_list.publish([*own, *({name: run[name] for name in shown} for run in kept)])
+        self.run_list.publish([*self.merger.listing(self.server.run_url), *kept])
         pairs = sum(
             receipt.get("pairs", 0) for receipt in self.receipts.values() if receipt["runs"]
         )
