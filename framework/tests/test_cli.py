@@ -253,7 +253,7 @@ def test_an_executor_started_by_hand_says_who_starts_it():
         [sys.executable, "-c", "from mapreduce.executor import main; main()"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         env={key: value for key, value in os.environ.items() if not key.startswith("MESOS_")},
     )
     assert done.returncode == 1

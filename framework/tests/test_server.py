@@ -45,7 +45,7 @@ def server(tmp_path, book):
 
 def request(server, method, path, body=None, **headers):
     url = urllib.parse.urlsplit(server.url)
-    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=5)
+    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
     connection.request(method, path.format(token=server.main_token), body=body, headers=headers)
     response = connection.getresponse()
     return response.status, response.read()
