@@ -138,9 +138,20 @@ static void read_all(int file) {
     free(piece);
 }
 
+/* The first eight bytes of a word as a number that sorts as they do. */
+static uint64_t beginning(const struct entry *entry) {
+    uint64_t first = 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        first = first << 8 | (i < entry->length ? arena[entry->word + i] : 0);
+    }
+    return first;
+}
+
+/* Of entries whose hash gave way to the word's beginning, so that few words are looked up. */
 static int by_count(const void *one, const void *other) {
     const struct entry *left = one, *right = other;
     if (left->count != right->count) return left->count < right->count ? 1 : -1;
+    if (left->hash != right->hash) return left->hash < right->hash ? -1 : 1;
     uint32_t shorter = left->length < right->length ? left->length : right->length;
     int order = memcmp(arena + left->word, arena + right->word, shorter);
     return order != 0 ? order : (left->length > right->length) - (left->length < right->length);
@@ -149,7 +160,10 @@ static int by_count(const void *one, const void *other) {
 static void write_counts(const char *path) {
     uint64_t found = 0;
     for (uint64_t slot = 0; slot <= slot_mask; slot++) {
-        if (slots[slot].count != 0) slots[found++] = slots[slot];
+        if (slots[slot].count == 0) continue;
+        slots[found] = slots[slot];
+        slots[found].hash = beginning(&slots[found]);
+        found++;
     }
     qsort(slots, found, sizeof *slots, by_count);
     FILE *file = fopen(path, "w");
