@@ -95,7 +95,7 @@ def test_a_realm_without_credentials_stops_the_start() -> None:
 def answered(router: Router, asked: Request) -> tuple[int, bytes]:
     reply = router.admit(asked)
     if not isinstance(reply, Response):
-        reply = asyncio.run(reply.answer(asked))
+        reply = asyncio.run(reply.answer(asked, b""))
     assert isinstance(reply, Response)
     return reply.status, reply.body
 

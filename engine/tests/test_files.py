@@ -30,7 +30,7 @@ async def get(shown: Path, path: str, query: str = "", *, hidden: str = "") -> R
     files.register(router, lambda _: not hidden)
     request = Request(method="GET", path=path, query_string=query)
     admitted = router.admit(request)
-    answer = admitted if isinstance(admitted, Response) else await admitted.answer(request)
+    answer = admitted if isinstance(admitted, Response) else await admitted.answer(request, b"")
     assert isinstance(answer, Response)
     return answer
 

@@ -44,7 +44,7 @@ async def exchange(port: int, request: bytes) -> tuple[list[str], bytes]:
 async def answered(made: Router, request: Request) -> Reply:
     """Have a router answer a request without a server around it."""
     admitted = made.admit(request)
-    return admitted if isinstance(admitted, Response) else await admitted.answer(request)
+    return admitted if isinstance(admitted, Response) else await admitted.answer(request, b"")
 
 
 def shape(head: list[str]) -> list[str]:

@@ -63,6 +63,7 @@ PURE = [
             "events.py",
             "frameworks.py",
             "launching.py",
+            "losses.py",
             "offers.py",
             "operator_views.py",
             "reconciliation.py",

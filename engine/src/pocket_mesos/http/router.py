@@ -46,9 +46,9 @@ class Admission:
     handler: Handler
     principal: str | None
 
-    async def answer(self, request: Request) -> Reply:
-        """Answer the request, whole by now."""
-        reply = self.handler(replace(request, principal=self.principal))
+    async def answer(self, head: Request, body: bytes) -> Reply:
+        """Answer the request, whose body has been read by now."""
+        reply = self.handler(replace(head, body=body, principal=self.principal))
         if isinstance(reply, Response | EventStream):
             return reply
         return await reply

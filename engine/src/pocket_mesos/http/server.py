@@ -4,7 +4,6 @@ import gzip
 import logging
 import socket
 import time
-from dataclasses import replace
 from email.utils import formatdate
 from urllib.parse import unquote
 
@@ -93,7 +92,7 @@ class Server:
         admitted = self._router.admit(head)
         if isinstance(admitted, Response):
             return admitted
-        return await admitted.answer(replace(head, body=await incoming.read()))
+        return await admitted.answer(head, await incoming.read())
 
 
 def bind(ip: str, port: int) -> socket.socket:

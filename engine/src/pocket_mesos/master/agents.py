@@ -1,10 +1,9 @@
-"""Agents: registration, pings, disconnection, loss and return."""
+"""Agents: registration, pings, disconnection and return; ``losses`` has what goes with them."""
 
-from pocket_mesos.master import actions, frameworks, offers, tasks
+from pocket_mesos.master import actions, frameworks, losses, offers, tasks
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.events import PingTimer
 from pocket_mesos.master.state import (
-    MAX_REMEMBERED_AGENTS,
     Agent,
     AgentState,
     Executor,
@@ -12,9 +11,9 @@ from pocket_mesos.master.state import (
     Task,
 )
 from pocket_mesos.master.transitions import move_agent
-from pocket_mesos.protocol import link, mesos, scheduler
+from pocket_mesos.protocol import link, mesos
 from pocket_mesos.protocol.base import replace
-from pocket_mesos.protocol.mesos import TERMINAL_STATES, TaskState
+from pocket_mesos.protocol.mesos import TERMINAL_STATES
 from pocket_mesos.resources import EMPTY, Resources, validate
 
 Held = dict[tuple[str, str], Resources]
@@ -70,10 +69,10 @@ def disconnected(m: Master, stream_id: str) -> None:
     agent.stream_id = None
     m.allocator.deactivate_agent(agent.id)
     offers.rescind_all(m, agent)
-    for framework in _frameworks_on(m, agent):
+    for framework in losses.frameworks_on(m, agent):
         if not framework.info.checkpoint:
             message = f"Agent {agent.info.hostname} disconnected"
-            _lose_tasks(m, agent, framework, message, "REASON_AGENT_DISCONNECTED")
+            losses.lose_tasks(m, agent, framework, message, "REASON_AGENT_DISCONNECTED")
 
 
 def ponged(m: Master, agent: Agent) -> None:
@@ -90,7 +89,7 @@ def ping_due(m: Master, timer: PingTimer) -> None:
     if not agent.answered:
         agent.missed_pings += 1
         if agent.missed_pings >= m.config.max_agent_ping_timeouts:
-            _mark_unreachable(m, agent)
+            losses.mark_unreachable(m, agent)
             return
     agent.answered = False
     m.tell(agent, link.Ping(connected=agent.connected))
@@ -101,7 +100,7 @@ def unregistered(m: Master, agent: Agent) -> None:
     """Let an agent go that says it won't come back."""
     m.count("messages_unregister_slave")
     m.count("slave_removals/reason_unregistered")
-    _remove(m, agent, "the agent unregistered")
+    losses.remove(m, agent, "the agent unregistered")
 
 
 def by_stream(m: Master, stream_id: str) -> Agent | None:
@@ -196,7 +195,7 @@ def _replace_namesake(m: Master, pid: str, identity: str | None) -> None:
     namesake = m.state.agents.get(m.state.agent_pids.get(pid, ""))
     if namesake is not None and namesake.id != identity:
         m.count("slave_removals/reason_registered")
-        _remove(m, namesake, "a new agent registered at the same address")
+        losses.remove(m, namesake, "a new agent registered at the same address")
 
 
 def _reconnect(m: Master, agent: Agent, call: link.Reregister, stream_id: str) -> None:
@@ -332,100 +331,3 @@ def _report_return(m: Master, agent: Agent) -> None:
         )
         last = task.statuses[-1].container_status if task.statuses else None
         m.send_update(m.state.frameworks[task.framework_id], replace(status, container_status=last))
-
-
-# --- going ---------------------------------------------------------------------------------
-
-
-def _mark_unreachable(m: Master, agent: Agent) -> None:
-    for name in ("slave_unreachable_scheduled", "slave_unreachable_completed"):
-        m.count(name)
-    m.count("slave_removals/reason_unhealthy")
-    m.log(f"Marking agent {agent.id} ({agent.info.hostname}) unreachable: health check timed out")
-    _remember(m.state.unreachable_agents, agent.id, m.now)
-    since = {"nanoseconds": round(m.now * 1e9)}
-    offers.rescind_all(m, agent)
-    for task in list(agent.tasks.values()):
-        framework = m.state.frameworks[task.framework_id]
-        aware = framework.partition_aware
-        state = TaskState.TASK_UNREACHABLE if aware else TaskState.TASK_LOST
-        _lose_task(m, agent, task, state, "health check timed out", "REASON_AGENT_REMOVED", since)
-    _strike_off(m, agent)
-
-
-def _remove(m: Master, agent: Agent, why: str) -> None:
-    m.log(f"Removing agent {agent.id} ({agent.info.hostname}): {why}")
-    _remember(m.state.removed_agents, agent.id, m.now)
-    offers.rescind_all(m, agent)
-    message = f"Agent {agent.info.hostname} removed: {why}"
-    for task in list(agent.tasks.values()):
-        _lose_task(m, agent, task, TaskState.TASK_LOST, message, "REASON_AGENT_REMOVED", None)
-    _strike_off(m, agent)
-
-
-def _strike_off(m: Master, agent: Agent) -> None:
-    """Take an agent without tasks and offers off the books and tell the frameworks."""
-    for executor in list(agent.executors.values()):
-        tasks.remove_executor(m, agent, executor)
-    if agent.stream_id is not None:
-        m.state.agent_streams.pop(agent.stream_id, None)
-        m.actions.append(actions.CloseAgent(stream_id=agent.stream_id))
-        agent.stream_id = None
-    move_agent(agent, AgentState.REMOVED)
-    m.allocator.remove_agent(agent.id)
-    del m.state.agents[agent.id]
-    if m.state.agent_pids.get(agent.pid) == agent.id:
-        del m.state.agent_pids[agent.pid]
-    m.count("slave_removals")
-    failure = scheduler.Failure(agent_id=mesos.AgentID(value=agent.id))
-    for framework in m.state.frameworks.values():
-        m.send(framework, scheduler.Event(type="FAILURE", failure=failure))
-
-
-def _frameworks_on(m: Master, agent: Agent) -> list[Framework]:
-    keys = [framework_id for framework_id, _ in (*agent.tasks, *agent.executors)]
-    return [m.state.frameworks[framework_id] for framework_id in dict.fromkeys(keys)]
-
-
-def _lose_tasks(m: Master, agent: Agent, framework: Framework, message: str, reason: str) -> None:
-    """Give up what a framework has on an agent: it can't outlive the agent's restart."""
-    for task in [t for t in agent.tasks.values() if t.framework_id == framework.id]:
-        _lose_task(m, agent, task, TaskState.TASK_LOST, message, reason, None)
-    for executor in [e for e in agent.executors.values() if e.framework_id == framework.id]:
-        tasks.remove_executor(m, agent, executor)
-
-
-def _lose_task(
-    m: Master,
-    agent: Agent,
-    task: Task,
-    state: TaskState,
-    message: str,
-    reason: str,
-    unreachable_time: mesos.Opaque | None,
-) -> None:
-    if task.terminal:
-        tasks.complete(m, agent, task)
-        return
-    status = tasks.master_status(
-        m,
-        task.id,
-        state,
-        message,
-        reason,
-        agent_id=agent.id,
-        executor_id=task.executor_id,
-    )
-    status = replace(status, unreachable_time=unreachable_time)
-    tasks.enter_status(m, agent, task, status, state)
-    m.send_update(m.state.frameworks[task.framework_id], status)
-    if state is TaskState.TASK_UNREACHABLE:
-        tasks.lose_sight(m, agent, task)
-    else:
-        tasks.complete(m, agent, task)
-
-
-def _remember(where: "dict[str, float]", agent_id: str, now: float) -> None:
-    where[agent_id] = now
-    while len(where) > MAX_REMEMBERED_AGENTS:
-        del where[next(iter(where))]
