@@ -229,8 +229,7 @@ def test_workers_that_run_dry_ask_for_offers_before_the_next_round():
     run = Run(1 << 30)
     (launch,) = launches(run.offers(offer(1)))
     assert run(finished(launch.tasks[0].id), after=1)[1:] == []
-    assert run(finished(launch.tasks[1].id))[1:] == []
-    assert run(finished(launch.tasks[2].id))[1:] == [Revive()]
+    assert run(finished(launch.tasks[1].id))[1:] == [Revive()]
     assert run(Tick(), after=REVIVE_AFTER / 2) == []
     assert run(Tick(), after=2 * REVIVE_AFTER) == [Revive()]
 
@@ -241,11 +240,11 @@ def test_workers_ask_seldom_for_what_others_use():
     (launch,) = launches(run.offers(offer(1)))
     for task in launch.tasks[:3]:
         run(finished(task.id))
-    asked = [bool(run(Tick(), after=0.5)) for _ in range(200)]
-    assert 100 / REVIVE_SELDOM - 2 < sum(asked) < 100 / REVIVE_SELDOM + 5
+    asked = [Revive() in run(Tick(), after=0.5) for _ in range(200)]
+    assert 100 / REVIVE_SELDOM - 2 < sum(asked) < 100 / REVIVE_SELDOM + 7
     run.offers(offer(2, cpus=launch.tasks[0].cpus))
     run(finished(launch.tasks[3].id))
-    assert run(Tick(), after=REVIVE_AFTER) == [Revive()]
+    assert run(Tick(), after=5 * REVIVE_AFTER) == [Revive()]
 
 
 # Losses

@@ -50,8 +50,14 @@ def test_blocks_shrink_towards_the_end():
     """So that all workers end at about the same time, without tiny blocks at the very end."""
     left, cut = 100 << 20, []
     while left:
-        cut.append(min(left, sizing.block_size(left, 2, rate=1e9)))
+        cut.append(min(left, sizing.block_size(left, 2, rate=3e7)))
         left -= cut[-1]
     assert cut[:-1] == sorted(cut[:-1], reverse=True)
     assert min(cut) >= SMALLEST // 2
     assert cut[0] == 25 << 20
+
+
+def test_the_last_blocks_are_still_worth_their_tasks():
+    """What a fast job maps in a moment is not cut any smaller."""
+    assert sizing.block_size(2 << 30, 2, rate=5e8) == LARGEST
+    assert sizing.block_size(40 << 20, 2, rate=5e8) == 15_000_000

@@ -31,7 +31,7 @@ REPORTS = 2
 RECONCILE_AFTER = 10.0
 """Seconds without news of a task until the master is asked about it."""
 
-REVIVE_AFTER = 0.3
+REVIVE_AFTER = 0.1
 REVIVE_SELDOM = 5.0
 """Seconds between requests for offers while workers are about to run dry: at first, and when
 requests were in vain, as others use what there is."""

@@ -46,12 +46,12 @@ class Fleet:
         return found
 
     def hungry(self) -> bool:
-        """Whether a running executor has less than a task that runs and one that waits a worker."""
+        """Whether a running executor has no more than half of the tasks that it takes."""
         return any(
             agent.running
             and agent.plan is not None
             and not agent.avoided
-            and len(agent.live) < 2 * agent.plan.workers
+            and len(agent.live) <= agent.plan.slots // 2
             for agent in self.agents.values()
         )
 

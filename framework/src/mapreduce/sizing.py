@@ -36,7 +36,9 @@ SMALLEST_TASK_CPUS = 0.02
 """Mesos grants no less than 0.01."""
 
 BLOCK_SECONDS = 1.0
-"""What a block should take: long enough to outweigh its task, short enough to lose."""
+LEAST_SECONDS = 0.03
+"""What a block should take, at most and at least: short enough to lose, long enough to outweigh
+its task."""
 
 FIRST_RATE = 8 << 20
 """Bytes per second taken for a worker's rate until one is measured."""
@@ -100,7 +102,7 @@ def block_size(remaining: int, workers: int, rate: float) -> int:
     second. Blocks shrink towards the end, so that all workers end at about the same time.
     """
     wanted = min(rate * BLOCK_SECONDS, remaining / (2 * max(1, workers)))
-    size = min(max(int(wanted), SMALLEST), LARGEST)
+    size = min(max(int(wanted), int(rate * LEAST_SECONDS), SMALLEST), LARGEST)
     return remaining if size <= remaining < size + SMALLEST // 2 else size
 
 
