@@ -174,6 +174,15 @@ def test_grep_counts_lines_of_each_input():
     assert rows(job, data, [1]) == [("a", 3), ("b", 0), ("c", 0)]
 
 
+def test_grep_finds_lines_again_in_an_input_that_is_given_twice():
+    """Each line by itself, as often as it is read."""
+    job = load("grep", {"pattern": "x"})
+    table = job.table()
+    for offset in (0, 2, 0):
+        table.map(Block(b"x\n", "a", offset))
+    assert sorted(table.rows(), key=job.order) == [("a:0", "x"), ("a:0", "x"), ("a:2", "x")]
+
+
 def test_grep_refuses_what_is_no_pattern():
     """Before anything runs."""
     with pytest.raises(UsageError, match=r"'\(' is no regular expression"):

@@ -20,10 +20,10 @@ class Grep(Job[Place, Any]):
                      are none match only themselves). The line's end (LF or CRLF) is no part of it.
     ignore_case=yes  Upper and lower case are one, in all scripts.
     invert=yes       Lines that do not match.
-    count=yes        Only how many lines of each input, inputs without any included.
+    count=yes        Only how many lines of each input that is not empty, 0 included.
 
     Rows are ("input:offset", line) in the inputs' order of names and in the lines' order within;
-    or (input, number).
+    or (input, number). An input that is given twice counts twice.
     """
 
     pattern: str
@@ -47,7 +47,7 @@ class Grep(Job[Place, Any]):
             yield (block.input, 0), sum(1 for _ in found)
         else:
             for offset, line in found:
-                yield (block.input, offset), line
+                yield (block.input, offset), [line]
 
     def _lines(self, block: Block) -> Iterator[tuple[int, str]]:
         offset, search, wanted = block.offset, self._search, not self.invert
@@ -58,13 +58,15 @@ class Grep(Job[Place, Any]):
             offset += len(line)
 
     def combine(self, left: Any, right: Any) -> Any:
-        """Add two numbers; a line has a place of its own and is never combined."""
+        """Add two numbers, or the lines of one place, which are several where inputs repeat."""
         return left + right
 
-    def reduce(self, key: Place, value: Any) -> Row:
+    def reduce(self, key: Place, value: Any) -> Row | list[Row]:
         """Name the place."""
         name, offset = key
-        return (name, value) if self.count else (f"{name}:{offset}", value)
+        if self.count:
+            return name, value
+        return [(f"{name}:{offset}", line) for line in sorted(value)]
 
     def order(self, row: Row) -> Any:
         """Sort by input, then by offset."""
