@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ SMALL_ROUNDS = 10
 
 SLOW = 500 * MB
 """Texts above this are counted by Spark's RDDs in the first round only: that takes minutes."""
+
+MOST_FOR_C = 10_000_000
+"""Different words; the table of more needs gigabytes of memory and minutes to sort."""
 
 WORDS_TOTAL = 60_000_000
 """Words in each of the made-up texts, of 11 bytes on average."""
@@ -102,7 +105,7 @@ class Bench:
         for size in self.sizes.growth:
             text = self._text(size)
             names = ["mapreduce", "spark-dataframe", "c"]
-            runs = self._rounds(text, names, once={"spark-dataframe"}, watched=True)
+            runs = self._rounds(text, names, once={"spark-dataframe", "c"}, watched=True)
             self.measured["growth"].append({"size": text.size, "runs": runs})
 
     def agents(self) -> None:
@@ -127,7 +130,7 @@ class Bench:
         for different in self.sizes.words:
             say(f"  making the text of {different:,} different words")
             text = texts.made_up(different, self.sizes.words_total, self.folder, self.tools)
-            names = ["mapreduce", "c"]
+            names = ["mapreduce", "c"] if different <= MOST_FOR_C else ["mapreduce"]
             runs = self._rounds(text, names, once=names, watched=True)
             entry = {"different": different, "size": text.size, "runs": runs}
             self.measured["words"].append(entry)
@@ -236,9 +239,14 @@ def prepared(options: argparse.Namespace) -> Bench:
     )
 
 
-def measure(bench: Bench, parts: Sequence[str], cores: int) -> dict[str, Any]:
-    """Measure the parts on the given number of cores and return everything."""
-    described = machine.describe(bench.lab, cores)
+def measure(bench: Bench, parts: Sequence[str], cores: int) -> Iterator[dict[str, Any]]:
+    """Measure the parts on the given number of cores; yield everything so far after each."""
+    about = {
+        "machine": machine.describe(bench.lab, cores),
+        "cores": cores,
+        "names": {key: contender.name for key, contender in bench.contenders.items()},
+        "commands": {each.name: each.shown() for each in bench.contenders.values()},
+    }
     try:
         with bench.lab.cores(machine.limits(bench.lab, bench.cores)):
             say("every contender's answer, with white space of every kind")
@@ -246,17 +254,11 @@ def measure(bench: Bench, parts: Sequence[str], cores: int) -> dict[str, Any]:
             for name in parts:
                 say(name)
                 PARTS[name](bench)
+                yield {**about, **bench.measured}
     finally:
         bench.lab.clean()
         for text in bench.texts.values():
             text.path.unlink()
-    return {
-        "machine": described,
-        "cores": cores,
-        "names": {key: contender.name for key, contender in bench.contenders.items()},
-        "commands": {each.name: each.shown() for each in bench.contenders.values()},
-        **bench.measured,
-    }
 
 
 def main() -> None:
@@ -264,17 +266,22 @@ def main() -> None:
     options = arguments()
     try:
         bench = prepared(options)
-        results = measure(bench, options.only or list(PARTS), options.cores)
+        for results in measure(bench, options.only or list(PARTS), options.cores):
+            write(results, options.folder)
     except (LabError, WrongError) as error:
         sys.exit(f"bench: {error}")
-    options.folder.mkdir(parents=True, exist_ok=True)
     table = report.markdown(results)
-    (options.folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    (options.folder / "results.md").write_text(table)
-    picture.draw(results, options.folder / "results.png")
     print(table)
     if options.record:
-        report.record(results, table, options.folder / "results.png")
+        report.record(table, options.folder / "results.png")
+
+
+def write(results: dict[str, Any], folder: Path) -> None:
+    """Write what was measured so far; a long benchmark that ends early has not been for nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "results.md").write_text(report.markdown(results))
+    picture.draw(results, folder / "results.png")
 
 
 if __name__ == "__main__":

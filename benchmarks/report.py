@@ -27,7 +27,7 @@ def markdown(results: Results) -> str:
     return "\n".join([*_machine(results), *parts]) + "\n"
 
 
-def record(results: Results, table: str, picture: Path) -> None:
+def record(table: str, picture: Path) -> None:
     """Put the table and the picture into the documents."""
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(picture, PICTURE)
@@ -111,31 +111,37 @@ def _insight(results: Results, runs: dict[str, figures.Runs], size: int) -> Iter
 def _growth(results: Results) -> Iterator[str]:
     yield "**Growth of the text.** Memory in MB, the largest of all runs:"
     yield ""
-    yield from _table("Text", *_shared_heads(results, results["growth"]), *MEMORY)
+    names = list(results["growth"][0]["runs"])
+    yield from _table("Text", *_shared_heads(results, names), *MEMORY)
     for entry in results["growth"]:
-        yield _row(_size(entry["size"]), *_shared_cells(entry))
+        yield _row(_size(entry["size"]), *_shared_cells(names, entry))
 
 
 def _words(results: Results) -> Iterator[str]:
     size = results["words"][-1]["size"]
     yield f"**Growth of the vocabulary.** Made-up text of about {_size(size)}; memory in MB:"
     yield ""
-    yield from _table("Different words", *_shared_heads(results, results["words"]), *MEMORY)
+    names = list(results["words"][0]["runs"])
+    yield from _table("Different words", *_shared_heads(results, names), *MEMORY)
     for entry in results["words"]:
-        yield _row(f"{entry['different']:,}", *_shared_cells(entry))
+        yield _row(f"{entry['different']:,}", *_shared_cells(names, entry))
 
 
 MEMORY = ("Scheduler", "An executor", "The same with its files' page cache")
 
 
-def _shared_heads(results: Results, entries: Sequence[dict[str, Any]]) -> Iterator[str]:
-    for name in entries[0]["runs"]:
+def _shared_heads(results: Results, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
         yield f"{results['names'][name]}, s"
         yield "MB/s"
 
 
-def _shared_cells(entry: dict[str, Any]) -> Iterator[str]:
-    for runs in entry["runs"].values():
+def _shared_cells(names: Sequence[str], entry: dict[str, Any]) -> Iterator[str]:
+    for name in names:
+        runs = entry["runs"].get(name)
+        if not runs:
+            yield from ("", "")
+            continue
         median = figures.seconds(runs)
         yield f"{median:.2f}"
         yield f"{entry['size'] / 1e6 / median:.0f}"
