@@ -104,11 +104,12 @@ class SecuredCluster(PocketCluster):
         """Look at it with the operator's rights, once its agent is active."""
         for daemon in (*self.masters, *self.agents):
             daemon.address = daemon.address.known_as(("operator", SECRETS["operator"]))
-        (master,) = self.masters
+        masters = tuple(one.address for one in self.masters if not one.dead)
 
         def ready() -> bool:
-            state = request(master.address, "GET", "/state")
-            return state.status == 200 and state.json()["activated_slaves"] == 1
+            answers = [request(address, "GET", "/state") for address in masters]
+            leading = [one.json() for one in answers if one.status == 200]
+            return [one["activated_slaves"] for one in leading] == [1]
 
-        eventually(ready, "the agent admitted")
-        return Cluster.at((master.address,), self.agents[0].address)
+        eventually(ready, "one leader, with the agent admitted")
+        return Cluster.at(masters, self.agents[0].address)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import pymesos_run
+from . import pymesos_run, zookeeper
 from .cluster import eventually
 from .conftest import GIVEN
 from .scheduler import PATH, Scheduler, bare_task, command_task, small
@@ -474,12 +474,7 @@ def test_an_agent_with_a_wrong_secret_exits(doorkeeper: SecuredCluster) -> None:
         str(doorkeeper.masters[0].address), credential=doorkeeper.credential("agent", "wrong")
     )
     logged(agent.log, "refused authentication")
-    eventually(lambda: not alive(agent), "the agent's end")
-
-
-def alive(daemon: Any) -> bool:
-    """Say whether a daemon still runs."""
-    return daemon._process.poll() is None
+    eventually(lambda: agent.dead, "the agent's end")
 
 
 @pytest.mark.documented(AUTHORIZATION)
@@ -493,7 +488,60 @@ def test_an_agent_needs_the_right_to_register(doorkeeper: SecuredCluster) -> Non
     logged(master.log, "Refusing registration of agent at")
     logged(master.log, "with principal 'stranger'")
     assert len(doorkeeper.seen_by_operator().state()["slaves"]) == 1
-    assert alive(agent)
+    assert not agent.dead
+
+
+@pytest.fixture
+def several() -> Iterator[SecuredCluster]:
+    """Three secured masters, whose ZooKeeper lets nobody else write where they stand."""
+    if GIVEN:
+        pytest.skip("stops masters; the cluster given by MESOS_MASTER is not the suite's to harm")
+    if reason := zookeeper.missing():
+        pytest.skip(f"no ZooKeeper server to run: {reason}")
+    run = SecuredCluster()
+    server = None
+    try:
+        server = zookeeper.ZooKeeper(run.run)
+        url = run.run / "zk"
+        url.touch(mode=0o600)
+        url.write_text(f"zk://lab:{ZOOKEEPER_SECRET}@{server.address}/mesos")
+        for _ in range(3):
+            run.secured_master(zk=f"file://{url}", quorum="2")
+        run.secured_agent(f"file://{url}")
+        yield run
+    finally:
+        run.close()
+        if server:
+            server.close()
+
+
+ZOOKEEPER_SECRET = "zookeeper-secret-4cN6"
+
+
+@pytest.mark.documented(AUTHENTICATION)
+def test_the_next_leader_knows_everybody_too(several: SecuredCluster) -> None:
+    """Framework and agent show their credentials to whoever leads; followers want them as well."""
+    cluster = several.seen_by_operator()
+    first = known_as(cluster, "framework").subscribe("ha", roles=[ROLE], failover_timeout=600.0)
+    info = first.info_with_id()
+    others = [one for one in several.masters if one.address != cluster.master]
+    for follower in others:
+        refused(anonymous(follower.address, "GET", "/state"), "mesos-master-readonly")
+        assert request(follower.address, "GET", "/state").status == 307
+    next(one for one in several.masters if one.address == cluster.master).stop()
+
+    cluster = several.seen_by_operator()
+    frameworks = known_as(cluster, "framework")
+    second = frameworks.subscribe(info=info)
+    assert second.framework_id == first.framework_id
+    second.launch(second.offer(), command_task("on", cluster.agent.agent_id, "true"))
+    second.wait_status("on", "TASK_FINISHED")
+    told = [cluster.get("/flags").body, cluster.agent.get("/flags").body]
+    told += [one.log.read_text(errors="replace") for one in (*several.masters, *several.agents)]
+    assert not [text for text in told if ZOOKEEPER_SECRET in text]
+    second.call("TEARDOWN")
+    for scheduler in (first, second):
+        scheduler.close()
 
 
 @pytest.mark.documented(AUTHENTICATION)
