@@ -1,6 +1,7 @@
 """What goes to Mesos has the fields that it takes; what comes from it is read as it stands."""
 
 import base64
+import dataclasses
 import json
 
 from mapreduce import payload, wire
@@ -125,6 +126,12 @@ def test_an_executor_is_described_as_mesos_wants_it():
         "worker_mem": 112,
         "patience": wire.FAILOVER_TIMEOUT,
     }
+
+
+def test_what_is_not_known_of_the_inputs_is_not_told():
+    """Their size, where one does not tell."""
+    info = wire.executor_info(EXECUTOR, dataclasses.replace(SETUP, bytes=None), "F")
+    assert "bytes" not in payload.decode(info["data"])
 
 
 def test_a_framework_outlives_a_change_of_leader():

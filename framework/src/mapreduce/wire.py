@@ -188,11 +188,12 @@ def executor_info(executor: events.Executor, setup: Setup, framework_id: str) ->
         "packages": list(setup.packages),
         "server": setup.server,
         "token": setup.token,
-        "bytes": setup.bytes,
         "workers": executor.workers,
         "worker_mem": executor.worker_mem,
         "patience": FAILOVER_TIMEOUT,
     }
+    if setup.bytes is not None:
+        data["bytes"] = setup.bytes
     return {
         "type": "CUSTOM",
         "executor_id": {"value": executor.id},
