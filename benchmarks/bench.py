@@ -210,9 +210,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=Path, default=ROOT / ".lab" / "bench", help="for the results [.lab/bench]"
     )
-    parser.add_argument(
-        "--record", action="store_true", help="also into docs/ and README.md, where they belong"
-    )
+    parser.add_argument("--record", action="store_true", help="also into docs/benchmarks.md")
     return parser.parse_args()
 
 

@@ -16,7 +16,8 @@ from texts import COMPILE
 def describe(lab: Lab, cores: int) -> dict[str, Any]:
     """Return machine and versions as names and texts."""
     nodes = lab.run(lab.client, "/opt/mapreduce/bin/python", "--version")
-    commit = _said("git", "-C", str(ROOT), "describe", "--always", "--dirty")
+    release = lab.run(lab.client, "readlink", "/opt/mapreduce").rpartition("-")[2]
+    commit = _said("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
     java = _said("java", "-version").splitlines()[0]
     gcc = _said("gcc", "--version").splitlines()[0]
     return {
@@ -24,7 +25,7 @@ def describe(lab: Lab, cores: int) -> dict[str, Any]:
         "machine": f"{cores} of {os.cpu_count()} cores, {_processor()}, {_memory():.0f} GB, "
         f"Linux {platform.release()}",
         "load before": f"{os.getloadavg()[0]:.1f}",
-        "this lab": f"commit {commit}, nodes with {nodes}",
+        "this lab": f"commit {commit}, release {release} on the nodes, {nodes}",
         "against": f"Spark {version('pyspark')} on {java}, {gcc} "
         f"({' '.join(COMPILE[1:])}), Python {platform.python_version()}",
     }

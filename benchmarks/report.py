@@ -24,7 +24,7 @@ def markdown(results: Results) -> str:
         if name in results
         for part in ("", *function(results))
     ]
-    return "\n".join([*_machine(results), *parts]) + "\n"
+    return "\n".join([*_machine(results), "", *_goals(results), *parts]) + "\n"
 
 
 def record(table: str, picture: Path) -> None:
@@ -42,6 +42,45 @@ def _machine(results: Results) -> Iterator[str]:
     yield "- commands:"
     for name, command in results["commands"].items():
         yield f"  - {name}: `{command}`"
+
+
+def _goals(results: Results) -> Iterator[str]:
+    """Yield the goals that the project set itself, and how near it came."""
+    yield from _table("Goal", "Measured")
+    if "book" in results:
+        runs = results["book"]["runs"]["mapreduce"]
+        yield _row(
+            "The lab's book on a warm lab in less than 2 s", f"{figures.seconds(runs):.2f} s"
+        )
+    for entry, times in zip(results.get("ratios", ()), (4, 5), strict=False):
+        runs, text = entry["runs"], _size(entry["size"])
+        spark = min(figures.ratio(runs["mapreduce"], runs[name]) for name in SPARKS)
+        yield _row(f"{text}: at least {times} times as fast as the better Spark", f"{spark:.1f}")
+    for entry in results.get("ratios", ())[1:]:
+        runs, text = entry["runs"], _size(entry["size"])
+        counter = figures.ratio(runs["mapreduce"], runs["counter"])
+        rate = figures.map_rate(runs["mapreduce"], entry["size"])
+        limit = figures.core_rate(runs["c"], entry["size"])
+        outside = figures.outside(runs["mapreduce"])
+        yield _row(f"{text}: at least 3 times as fast as one Counter", f"{counter:.1f}")
+        yield _row(f"{text}: map work per core at least 0.5 of C's speed", f"{rate / limit:.2f}")
+        yield _row(f"{text}: less than 30 % outside reading and mapping", f"{outside:.0%}")
+    for entry in results.get("growth", ())[-1:]:
+        runs, text = entry["runs"]["mapreduce"], _size(entry["size"])
+        scheduler = figures.scheduler_memory(runs)
+        executor = figures.executor_memory(runs, "resident")
+        yield _row(f"{text}: scheduler below 300 MB of memory", f"{scheduler:.0f} MB")
+        yield _row(f"{text}: each executor below 400 MB of memory", f"{executor:.0f} MB")
+    for entry in results.get("words", ())[-1:]:
+        runs = entry["runs"]["mapreduce"]
+        resident = figures.executor_memory(runs, "resident")
+        yield _row(
+            f"{entry['different']:,} different words end within the tasks' memory",
+            f"{figures.seconds(runs):.0f} s, an executor {resident:.0f} MB",
+        )
+
+
+SPARKS = ("spark-dataframe", "spark-rdd")
 
 
 def _book(results: Results) -> Iterator[str]:
