@@ -127,8 +127,8 @@ if ON_AGENT:
 """
 
 GATES = ("start", "overflow", "map", "reduce", "collect")
-BEFORE_OVERFLOW = 30
-"""Pieces of a mebibyte: by then some task has ended, whoever did which."""
+BEFORE_OVERFLOW = 70
+"""Pieces of a mebibyte: by then one of two workers has ended a task, however large these are."""
 
 
 class Command:

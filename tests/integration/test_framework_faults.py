@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(missing() is not None, reason=str(missing())),
 ]
 
-DIRECT_SIZE, KEPT_SIZE = 12 << 20, 60 << 20
+DIRECT_SIZE, KEPT_SIZE = 12 << 20, 80 << 20
 """Bytes of input. The first tasks, which are launched before there is a reason to keep anything,
 take most of it; it takes some more for tasks that keep what they find."""
 
