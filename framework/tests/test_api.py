@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from mapreduce import api, cli, errors, output, progress
+from mapreduce.inputs import Input
 from mapreduce.job import Block, Job
 from mapreduce.jobs.wordcount import WordCount
-from mapreduce.result import Result
+from mapreduce.result import Result, Span
 from mapreduce.results import write_rows
 
 
@@ -145,6 +146,12 @@ def test_no_more_rows_are_brought_back_than_are_wanted(options, wanted):
     assert api._wanted(options) == wanted
 
 
+def test_a_negative_number_of_rows_is_refused():
+    """Before anything runs."""
+    with pytest.raises(errors.UsageError, match="top=-1 is no number of rows"):
+        api.run("wordcount", __file__, top=-1, master="127.0.0.1:1")
+
+
 def isolated(code):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
@@ -216,6 +223,15 @@ def test_the_result_is_written_and_stays_open(prepared, tmp_path):
     assert run.progress.told == ["output", "closed"]
     assert ends == []
     assert result.phases["output"] >= 0
+
+
+@pytest.mark.parametrize(("sizes", "size"), [([5, 7], 12), ([5, None], 30), ([], 0)])
+def test_inputs_that_do_not_tell_their_size_are_as_large_as_what_was_read(prepared, sizes, size):
+    """Zero bytes would be wrong."""
+    run, _ = prepared()
+    run.spec.inputs[:] = [Input(name="x", size=given) for given in sizes]
+    done = Span(kind="map", agent="a", worker=1, began=0, ended=1, bytes=30)
+    assert run.size(Result(job=Job(), keys=0, files=[], limit=None, timeline=[done])) == size
 
 
 def test_rows_beyond_those_wanted_are_not_given(prepared, tmp_path):

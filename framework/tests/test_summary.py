@@ -53,6 +53,13 @@ def test_the_phases_and_the_rest_are_the_whole(result):
     assert sum(wall.values()) == pytest.approx(10.0)
 
 
+def test_what_was_read_is_what_counts():
+    """No attempt that was lost, or came second."""
+    outcomes = ["done", "lost", "killed", "done"]
+    timeline = [span("map", bytes=10**n, outcome=o) for n, o in enumerate(outcomes)]
+    assert summary.read([*timeline, span("reduce", bytes=7)]) == 1001
+
+
 def test_the_lines_say_where_the_time_went(result):
     """A line a phase that took time, then workers, tasks, and the whole."""
     lines = list(summary.lines(result, 1_000_000_000, 10.0))

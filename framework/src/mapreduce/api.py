@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mapreduce import inputs as finding
-from mapreduce import journal, leader, output, progress, settings, storage
+from mapreduce import journal, leader, output, progress, settings, storage, summary
 from mapreduce.errors import UsageError
 from mapreduce.job import BUILTIN, PICKLED, Job, load, split_name
 from mapreduce.output import OutputError
@@ -137,10 +137,10 @@ class Prepared:
     progress: Progress
     cleanup: contextlib.ExitStack
 
-    @property
-    def size(self) -> int:
-        """Bytes of the inputs, as far as they are known."""
-        return sum(given.size or 0 for given in self.spec.inputs)
+    def size(self, result: "Result") -> int:
+        """Return the bytes of the inputs; where one does not tell, those that were read."""
+        sizes = [given.size for given in self.spec.inputs if given.size is not None]
+        return sum(sizes) if len(sizes) == len(self.spec.inputs) else summary.read(result.timeline)
 
     def run(self) -> "Result":
         """Run, write and draw what is wanted. Raises as `mapreduce.api.run` does."""
@@ -183,7 +183,7 @@ def prepare(
     """Find all that a run needs; raises UsageError, or ClusterError where there is no leader."""
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(shown.close)
-        _check_files(options)
+        _check_results(options)
         name, loaded, job_file = _job(job, options, cleanup)
         known = storage.load(options.storage)
         found = _inputs([os.fspath(given) for given in inputs], known, shown)
@@ -207,7 +207,9 @@ def prepare(
     return Prepared(spec=spec, place=place, options=options, progress=shown, cleanup=held)
 
 
-def _check_files(options: Options) -> None:
+def _check_results(options: Options) -> None:
+    if options.top is not None and options.top < 0:
+        raise UsageError(f"top={options.top} is no number of rows: give 0, 1, 2, ...")
     if options.output is not None:
         output.check(options.output)
     if options.plot is not None:

@@ -263,10 +263,11 @@ def _run(given: argparse.Namespace, running: Callable[[], None]) -> None:
         result.phases["preparing"] = preparing
         output.show(result.top(top), output.for_bytes(sys.stdout))
         seconds = time.monotonic() - began
-        for line in summary.lines(result, prepared.size, seconds):
+        size = prepared.size(result)
+        for line in summary.lines(result, size, seconds):
             _say(line, sys.stderr)
         if given.report is not None:
-            summary.write(given.report, result, prepared.size, seconds)
+            summary.write(given.report, result, size, seconds)
 
 
 def _settings(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:

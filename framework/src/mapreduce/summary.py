@@ -58,6 +58,11 @@ def _workers(phases: Mapping[str, float]) -> str:
     return f"{mapping:.1f} s mapping and {waiting:.1f} s waiting for input, all together"
 
 
+def read(timeline: Sequence["Span"]) -> int:
+    """Return the bytes that the tasks that count have mapped, decompressed."""
+    return sum(span.bytes for span in timeline if (span.kind, span.outcome) == ("map", "done"))
+
+
 def tasks(timeline: Sequence["Span"]) -> str:
     """Return how many tasks there were of each kind, and how many of them ended otherwise."""
     ran = [span for span in timeline if span.kind in ("map", "reduce")]
