@@ -339,6 +339,7 @@ def test_stats_take_other_delimiters_and_inputs_without_a_header():
         (b'a,b\n1,"2\n', "offset 4 .* unexpected end"),
         (b"a,a\n1,2\n", "same name"),
         (b"a,b\n1,2\n", "no input has a column 'x'"),
+        (b"3,b\n1,2,3\n", "'a' has more columns than names; one is '3'"),
     ],
 )
 def test_stats_say_what_they_can_not_read(data, message):

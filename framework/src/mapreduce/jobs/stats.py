@@ -90,10 +90,12 @@ class Stats(Job[None, dict[str, Part]]):
     def reduce(self, key: None, value: dict[str, Part]) -> list[Row]:
         """Bring together the columns of the same name."""
         found: dict[str, tuple[Column, int]] = {}
-        for names, lines, columns in value.values():
+        for name, (names, lines, columns) in value.items():
             names = names or []
             for number in range(max(len(names), len(columns))):
                 title = names[number] if number < len(names) else str(number + 1)
+                if title in names[:number]:
+                    raise ValueError(f"{name!r} has more columns than names; one is {title!r}")
                 column = columns[number] if number < len(columns) else _described([])
                 known, missing = found.get(title, (_described([]), 0))
                 found[title] = _added(known, column), missing + lines - column[0]
