@@ -1,6 +1,7 @@
 """Questions to masters and agents for the sake of messages: answered well, or not at all."""
 
 import json
+import re
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
@@ -108,6 +109,19 @@ def test_missing_offers_are_explained(mesos, agents, vain, why):
     found = diagnosis.why_no_offers(mesos.address, 5)
     assert found[0] is vain
     assert why in found[1]
+
+
+@pytest.mark.parametrize(
+    ("said", "credential", "why"),
+    [
+        ("RuntimeError: Failed with HTTP 401: b''", None, "--credential or MAPREDUCE_CREDENTIAL"),
+        ("RuntimeError: Failed with HTTP 401: b''", ("ann", "x"), "refuses .* principal 'ann'"),
+        ("RuntimeError: Failed with HTTP 403: b'no'", ("ann", "x"), "ended: .* HTTP 403: b'no'"),
+    ],
+)
+def test_a_master_that_wants_to_know_who_comes_is_understood(said, credential, why):
+    """What was given decides what is to be done."""
+    assert re.search(why, diagnosis.why_ended("m:5050", said, credential))
 
 
 def test_questions_carry_the_credential(mesos):

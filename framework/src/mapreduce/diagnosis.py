@@ -38,6 +38,18 @@ def _get(address: str, credential: Credential, target: str, **query: object) -> 
         connection.close()
 
 
+def why_ended(master: str, said: str, credential: Credential = None) -> str:
+    """Return why there is no connection, of what PyMesos said at its end."""
+    if "HTTP 401" not in said:
+        return f"The connection to {master} ended: {said}"
+    if credential is None:
+        return (
+            f"The master at {master} asks who comes: --credential or MAPREDUCE_CREDENTIAL names a "
+            "file with principal and secret."
+        )
+    return f"The master at {master} refuses the credential of the principal {credential[0]!r}."
+
+
 def why_no_offers(master: str, asked: float, credential: Credential = None) -> tuple[bool, str]:
     """Return whether waiting for offers is in vain, and why there are none; `asked` in seconds."""
     found = _get(master, credential, "/slaves")

@@ -155,8 +155,8 @@ class Run:
             case "error":
                 self._refused(content)
             case "ended":
-                address = self.place.master.text
-                raise ClusterError(f"The connection to {address} ended: {content}")
+                master, credential = self.place.master.text, self.place.credential
+                raise ClusterError(diagnosis.why_ended(master, content, credential))
             case _:
                 self._feed(events.Tick())
 
