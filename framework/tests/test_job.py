@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+import marshal
+import re
 import sys
 import textwrap
 import zipfile
@@ -9,8 +11,8 @@ import zipfile
 import cloudpickle
 import pytest
 
-from mapreduce.errors import UsageError
-from mapreduce.job import Block, Job, load, text
+from mapreduce.errors import JobFailedError, UsageError
+from mapreduce.job import Block, Job, failures, load, text
 from mapreduce.jobs.wordcount import WordCount
 
 FILE = """
@@ -117,6 +119,19 @@ def modules_restored():
 
 
 @pytest.mark.usefixtures("modules_restored")
+def test_what_a_job_raises_names_its_own_lines_once(tmp_path):
+    """Not this package's, nor the path, which on agents is longer than all else."""
+    lines = "class Deep(Job):\n def reduce(self, key, value):\n  return self.reduce(key, value)\n"
+    (tmp_path / "deep.py").write_text(f"from mapreduce import Job\n{lines}")
+    job = load(f"{tmp_path / 'deep.py'}:Deep")
+    table = job.table()
+    table.merge(marshal.dumps({"a": [1]}))
+    with pytest.raises(JobFailedError) as caught, failures("reducing"):
+        list(table.rows())
+    said = str(caught.value)
+    assert re.fullmatch("The job failed reducing: RecursionError: .* at deep.py:4", said)
+
+
 def test_packages_are_found_by_the_jobs_file(tmp_path):
     """The first that is named wins, and all go ahead of what is installed."""
     first = zipped(tmp_path / "first.zip", lab_words="LIMIT = 1", kazoo="LIMIT = 5")

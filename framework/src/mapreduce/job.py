@@ -9,12 +9,14 @@ import importlib
 import importlib.util
 import pickle
 import sys
+import traceback
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
+import mapreduce
 from mapreduce import arguments as settings
 from mapreduce.errors import JobFailedError, UsageError
 
@@ -35,6 +37,8 @@ BUILTIN = {
 
 PICKLED = ".pkl"
 """How the name of a job ends that is an object, pickled by the Python API."""
+
+_PACKAGE = Path(mapreduce.__file__).parent
 
 NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -172,7 +176,19 @@ def failures(doing: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise JobFailedError(f"The job failed {doing}: {type(error).__name__}: {error}") from error
+        raise JobFailedError(f"The job failed {doing}: {told(error)}") from error
+
+
+def told(error: BaseException) -> str:
+    """Return what a job's own code raised, with up to three of its lines that led there."""
+    files = [(Path(f.filename), f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    places = dict.fromkeys(f" at {file.name}:{line}" for file, line in files if _of_a_job(file))
+    said = f": {error}" if str(error) else ""
+    return f"{type(error).__name__}{said}{''.join([*places][-3:])}"
+
+
+def _of_a_job(file: Path) -> bool:
+    return not file.is_relative_to(_PACKAGE) or file.is_relative_to(_PACKAGE / "jobs")
 
 
 def text(key: object) -> str:

@@ -1,7 +1,6 @@
 """What a worker knows of its executor, takes in as a task and gives back as an outcome."""
 
 import time
-import traceback
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mapreduce.errors import MapReduceError
-from mapreduce.job import Job
-
-_PACKAGE = Path(__file__).parent
+from mapreduce.job import Job, told
 
 
 class JobError(MapReduceError):
@@ -89,13 +86,4 @@ def job_errors(doing: str, offset: int | None = None) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         at = "" if offset is None else f", in the piece that begins at byte {offset}"
-        raise JobError(f"the job failed {doing}{at}: {_where(error)}") from error
-
-
-def _where(error: BaseException) -> str:
-    """Return the error and the job's lines that led to it, without those of this package."""
-    frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if Path(frame.filename).parent != _PACKAGE]
-    lines = "".join(f" at {frame.filename}:{frame.lineno}" for frame in theirs[-3:])
-    said = f": {error}" if str(error) else ""
-    return f"{type(error).__name__}{said}{lines}"
+        raise JobError(f"the job failed {doing}{at}: {told(error)}") from error
