@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapreduce.job import Block, Job
-from mapreduce.tables import BUCKETS, NotPlainError, bucket, in_order, stable_hash
+from mapreduce.tables import BUCKETS, NotPlainError, bucket, in_order, rows_of, stable_hash
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=5)
@@ -199,3 +199,14 @@ def test_values_that_grow_are_noticed():
 
     table = filled(Join(), *[b"x" * 1000] * 100)
     assert 100_000 < table.nbytes < 110_000
+
+
+@pytest.mark.parametrize("value", [numpy.float64(1.5), [numpy.int64(1)], bytearray(b"x")])
+def test_rows_of_other_than_plain_data_are_refused(value):
+    """Marshal would take them, and give back bytes."""
+    with pytest.raises(NotPlainError, match="must be plain data"):
+        list(rows_of(("a", value)))
+    assert list(rows_of([("a", 1.5), ("b", [1, {"c": None}])])) == [
+        ("a", 1.5),
+        ("b", [1, {"c": None}]),
+    ]

@@ -29,6 +29,7 @@ marshal rather than JSON: pairs hold bytes and tuples. Rather than pickle: it ru
 
 PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict})
 CONTAINERS = (tuple, list, dict)
+SCALARS = PLAIN - {*CONTAINERS}
 FIXED = frozenset({type(None), bool, int, float})
 """Types whose values do not grow when they are combined, not by much."""
 
@@ -165,7 +166,10 @@ def in_order(values: list[Any]) -> list[Any]:
 
 
 def rows_of(found: Any) -> "Iterator[Row]":
-    """Yield the rows that a job's `reduce` returned, in any of the forms that it may."""
+    """Yield the rows that a job's `reduce` returned, in any of the forms that it may.
+
+    Raises TypeError for what is no row, and NotPlainError.
+    """
     from mapreduce.job import text
 
     for row in [found] if isinstance(found, tuple) else _listed(found):
@@ -174,6 +178,8 @@ def rows_of(found: Any) -> "Iterator[Row]":
                 f"reduce() gave {row!r:.100}; a row is a tuple (text, value), and several rows "
                 "come in a list or are yielded"
             )
+        if type(row[1]) not in SCALARS:
+            _check([row[1]])
         yield (row[0] if type(row[0]) is str else text(row[0])), row[1]
 
 
@@ -224,12 +230,12 @@ def _memory(value: Any) -> int:
     return size
 
 
-def _check(pairs: Mapping[Any, Any]) -> None:
+def _check(content: Mapping[Any, Any] | list[Any]) -> None:
     """Raise NotPlainError unless all is plain data, to any depth.
 
     marshal alone would take what has a buffer, such as numpy's numbers, and give back bytes.
     """
-    level: list[Any] = [pairs]
+    level: list[Any] = [content]
     while level:
         inner: list[Any] = []
         for container in level:
@@ -238,7 +244,7 @@ def _check(pairs: Mapping[Any, Any]) -> None:
                 inner.extend(container.values())
         for kind in set(map(type, inner)) - PLAIN:
             raise NotPlainError(
-                "The job's keys and values must be plain data: None, bool, int, float, str, "
+                "The job's keys, values and rows must be plain data: None, bool, int, float, str, "
                 f"bytes, and tuples, lists and dicts of these. There is one of type {_name(kind)}: "
                 f"{next(item for item in inner if type(item) is kind)!r:.100}."
             )
