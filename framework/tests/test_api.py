@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -144,6 +145,17 @@ def test_folders_without_files_are_named(tmp_path, capsys):
 def test_no_more_rows_are_brought_back_than_are_wanted(options, wanted):
     """All for a file; for a picture, as many as it shows."""
     assert api._wanted(options) == wanted
+
+
+def test_packages_of_the_same_name_are_refused(tmp_path):
+    """Agents would have one of them only."""
+    packages = [tmp_path / folder / "x.zip" for folder in "ab"]
+    for package in packages:
+        package.parent.mkdir()
+        with zipfile.ZipFile(package, "w"):
+            pass
+    with pytest.raises(errors.UsageError, match="Two packages have the name"):
+        api.run("wordcount", __file__, packages=packages, master="127.0.0.1:1")
 
 
 def test_a_negative_number_of_rows_is_refused():

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def server(tmp_path, book):
         store=Store(tmp_path / "spool"),
         runs=tmp_path / "runs",
         run_list=lambda: [{"path": "/a/run", "executor": None}],
-        shipped={"job.py": Path(__file__)},
+        shipped={"job.py": Path(__file__), "my 100%#? (1).zip": book},
     )
     running = Server("127.0.0.1", "127.0.0.1", content)
     yield running
@@ -140,6 +141,13 @@ def test_shipped_files_are_served_as_they_are(server):
     assert request(server, "GET", path.replace("job.py", "other.py"))[0] == 404
     result = path.replace("job.py", f"results/b0-1/0/{digest(b'x')}")
     assert request(server, "PUT", result, body=b"x")[0] == 404
+
+
+def test_shipped_files_may_have_any_name(server):
+    """As what browsers save."""
+    url = server.shipped_url("my 100%#? (1).zip")
+    with urllib.request.urlopen(url, timeout=60) as response:
+        assert response.read() == DATA
 
 
 def test_runs_are_listed_and_served_by_range(server, tmp_path):

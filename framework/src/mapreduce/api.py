@@ -185,6 +185,7 @@ def prepare(
         cleanup.callback(shown.close)
         _check_results(options)
         name, loaded, job_file = _job(job, options, cleanup)
+        _check_packages(options.packages)
         known = storage.load(options.storage)
         found = _inputs([os.fspath(given) for given in inputs], known, shown)
         place = _place(options, shown)
@@ -216,6 +217,13 @@ def _check_results(options: Options) -> None:
         from mapreduce import plot
 
         plot.check(options.plot)
+
+
+def _check_packages(packages: Sequence[Path]) -> None:
+    """Raise UsageError where agents, which fetch all into one folder, would miss a package."""
+    names = [package.name for package in packages]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UsageError(f"Two packages have the name {twice[0]!r}: give one another name.")
 
 
 def _wanted(options: Options) -> int | None:

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -91,7 +92,7 @@ class Server:
 
     def shipped_url(self, name: str) -> str:
         """Return where agents fetch a file that is shipped to them."""
-        return f"{self._base}/{self.shipped_token}/{name}"
+        return f"{self._base}/{self.shipped_token}/{urllib.parse.quote(name, safe='')}"
 
     @property
     def storage_url(self) -> str:
@@ -186,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
         return rest if hmac.compare_digest(found.encode(), token.encode()) else None
 
     def _send_shipped(self, name: str) -> None:
-        path = self.server.owner.content.shipped.get(name)
+        path = self.server.owner.content.shipped.get(urllib.parse.unquote(name))
         try:
             if path is None:
                 raise FileNotFoundError
