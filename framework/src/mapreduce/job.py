@@ -104,12 +104,13 @@ class Job(Generic[K, V]):
       A result that is right must not depend on that, so a job holds no state between calls;
       what it needs to know comes as settings.
     - Keys and values travel between machines. They are plain data: None, bool, int, float, str,
-      bytes, and tuples, lists and dicts of these. Keys are hashable: no lists or dicts.
+      bytes, and tuples, lists and dicts of these. Keys are hashable: no lists or dicts. Equal keys,
+      such as 1, 1.0 and True, are one key; its text is that of any of them.
     - Inputs are bytes. `block.decode("utf-8", "surrogateescape")` never fails on invalid UTF-8
       and loses nothing; rows are written with the same bytes again.
     - An exception that a job raises ends the run, with the input's name and the job's line. Skip
       what you want to tolerate.
-    - Many blocks, each a few MB: work on a block as a whole (`block.split()`, `Counter`,
+    - Many blocks, each about a MB: work on a block as a whole (`block.split()`, `Counter`,
       `re.findall`) is far faster than work on each record.
 
     Settings are the class' typed keyword arguments, as a dataclass has them: str, int, float,
@@ -135,7 +136,7 @@ class Job(Generic[K, V]):
         """Return the value that stands for two values of one key.
 
         Values meet in any order and grouping, so that it must not matter: sums, maxima, unions.
-        `left` may be changed and returned. Leave this method out where there is no such value:
+        `left` may be changed and returned, if pairs share no value. Leave this method out where there is no such value:
         then `reduce` gets the list of a key's values, sorted - simple, but the lists have to
         travel and to fit into memory.
         """
@@ -152,7 +153,8 @@ class Job(Generic[K, V]):
     def order(self, row: Row) -> Any:
         """Return what rows are sorted by, the lowest first; by default the key's text.
 
-        Numbers sort from the highest with a minus: `return -row[1], row[0]`.
+        Numbers sort from the highest with a minus: `return -row[1], row[0]`. Rows for which this
+        is equal come in any order, which may differ from run to run.
         """
         return row[0]
 
