@@ -136,9 +136,9 @@ class Job(Generic[K, V]):
         """Return the value that stands for two values of one key.
 
         Values meet in any order and grouping, so that it must not matter: sums, maxima, unions.
-        `left` may be changed and returned, if pairs share no value. Leave this method out where there is no such value:
-        then `reduce` gets the list of a key's values, sorted - simple, but the lists have to
-        travel and to fit into memory.
+        `left` may be changed and returned, if pairs share no value. Leave this method out where
+        there is no such value: then `reduce` gets the list of a key's values, sorted - simple, but
+        the lists have to travel and to fit into memory.
         """
         raise NotImplementedError
 
