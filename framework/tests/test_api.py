@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from mapreduce import api, cli, errors, output, progress
-from mapreduce.inputs import Input
+from mapreduce import cli, errors
+from mapreduce.client import api, output, progress
+from mapreduce.exchange.results import write_rows
+from mapreduce.inputs.inputs import Input
 from mapreduce.job import Block, Job
 from mapreduce.jobs.wordcount import WordCount
-from mapreduce.result import Result, Span
-from mapreduce.results import write_rows
+from mapreduce.scheduler.result import Result, Span
 
 
 class Lengths(Job):
@@ -55,7 +56,7 @@ def test_bases_in_other_modules_travel_too(tmp_path):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from derived import Derived\n"
-        "from mapreduce import api\n"
+        "from mapreduce.client import api\n"
         "open(sys.argv[1] + '/job.pkl', 'wb').write(api._pickled(Derived(), []))\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=120)
@@ -173,7 +174,7 @@ def test_importing_pymesos_takes_no_signal_and_writes_no_log():
     """In any thread, which PyMesos by itself does not bear."""
     isolated(
         "import logging, signal, threading\n"
-        "from mapreduce import api\n"
+        "from mapreduce.client import api\n"
         "before = signal.getsignal(signal.SIGINT)\n"
         "thread = threading.Thread(target=api.import_scheduler)\n"
         "thread.start(); thread.join()\n"

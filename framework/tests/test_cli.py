@@ -168,7 +168,7 @@ def imported(code):
 
 def test_the_command_alone_imports_nothing_heavy():
     """What costs time at every start, and PyMesos, which takes SIGINT, are imported when needed."""
-    assert not HEAVY & imported("import mapreduce.command")
+    assert not HEAVY & imported("import mapreduce.client.command")
 
 
 def test_the_package_alone_imports_next_to_nothing():
@@ -179,8 +179,8 @@ def test_the_package_alone_imports_next_to_nothing():
 def test_the_package_offers_what_jobs_and_notebooks_need():
     """And says so, without importing it."""
     code = "import mapreduce; assert set(mapreduce.__all__) <= set(dir(mapreduce)); mapreduce."
-    assert "mapreduce.api" not in imported(code + "Job")
-    assert "mapreduce.api" in imported(code + "run")
+    assert "mapreduce.client.api" not in imported(code + "Job")
+    assert "mapreduce.client.api" in imported(code + "run")
     with pytest.raises(subprocess.CalledProcessError):
         imported(code + "nothing_of_that_name")
 
@@ -237,7 +237,7 @@ def test_a_signal_during_the_imports_ends_the_command_cleanly(number):
         "import os, signal, sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, *rest):\n"
-        f"        if name == 'mapreduce.command': os.kill(os.getpid(), {int(number)})\n"
+        f"        if name == 'mapreduce.client.command': os.kill(os.getpid(), {int(number)})\n"
         "sys.meta_path.insert(0, Finder())\n"
         "from mapreduce.cli import main; main()\n"
     )
@@ -250,7 +250,7 @@ def test_a_signal_during_the_imports_ends_the_command_cleanly(number):
 def test_an_executor_started_by_hand_says_who_starts_it():
     """Rather than a KeyError about its environment."""
     done = subprocess.run(
-        [sys.executable, "-c", "from mapreduce.executor import main; main()"],
+        [sys.executable, "-c", "from mapreduce.executor.executor import main; main()"],
         capture_output=True,
         text=True,
         timeout=120,

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mapreduce import compression
-from mapreduce.compression import Decompressed, detect
 from mapreduce.errors import SourceError, UsageError
-from mapreduce.inputs import find
-from mapreduce.sources import open_source
-from mapreduce.splits import PIECE, records
+from mapreduce.inputs import compression
+from mapreduce.inputs.compression import Decompressed, detect
+from mapreduce.inputs.inputs import find
+from mapreduce.inputs.sources import open_source
+from mapreduce.inputs.splits import PIECE, records
 
 
 def zstd(data: bytes) -> bytes:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mapreduce import core as core_module
-from mapreduce import sizing
-from mapreduce.core import FAILURES, LOSSES, RECONCILE_AFTER, REVIVE_AFTER, REVIVE_SELDOM, Core
-from mapreduce.cutter import Block, Extent
-from mapreduce.events import (
+from mapreduce.core import core as core_module
+from mapreduce.core import sizing
+from mapreduce.core.core import FAILURES, LOSSES, RECONCILE_AFTER, REVIVE_AFTER, REVIVE_SELDOM, Core
+from mapreduce.core.cutter import Block, Extent
+from mapreduce.core.events import (
     AgentLost,
     Avoid,
     Collect,
@@ -37,8 +37,8 @@ from mapreduce.events import (
     Uncount,
     Update,
 )
-from mapreduce.fleet import STRIKES
-from mapreduce.state import State
+from mapreduce.core.fleet import STRIKES
+from mapreduce.core.state import State
 
 MB = 1 << 20
 

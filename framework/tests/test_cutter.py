@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce.cutter import MOST_RANGES, Block, Cutter, Extent, Range
+from mapreduce.core.cutter import MOST_RANGES, Block, Cutter, Extent, Range
 
 EXTENTS = st.lists(
     st.tuples(st.none() | st.integers(0, 5000), st.booleans()).map(

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from mapreduce import diagnosis
+from mapreduce.scheduler import diagnosis
 
 FOLDER = "/work/slaves/S/frameworks/F/executors/mapreduce-1/runs/latest"
 

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 handler = signal.getsignal(signal.SIGINT)
-from mapreduce.driver import Driver, Listener  # noqa: E402 PyMesos takes SIGINT when imported
+from mapreduce.scheduler.driver import Driver, Listener  # noqa: E402 PyMesos takes SIGINT when imported
 
 signal.signal(signal.SIGINT, handler)
 

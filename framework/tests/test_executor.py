@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from mapreduce import executor
 from mapreduce.errors import ClusterError
-from mapreduce.executor import Reports, Updates, in_sandbox, reach, serve
-from mapreduce.server import Content
-from mapreduce.tasks import Outcome
+from mapreduce.exchange.server import Content
+from mapreduce.executor import executor
+from mapreduce.executor.executor import Reports, Updates, in_sandbox, reach, serve
+from mapreduce.executor.tasks import Outcome
 
 PATIENCE = 60
 """Seconds for what takes milliseconds on an idle machine."""
@@ -158,7 +158,7 @@ def test_a_scheduler_out_of_reach_is_noticed_before_any_work():
 STARTS_A_WORKER = """
 import sys
 from multiprocessing import Pipe
-from mapreduce.forkserver import ForkServer
+from mapreduce.executor.forkserver import ForkServer
 
 fork_server = ForkServer()
 about = dict(arguments={}, packages=[], prepare=False, patience=1.0, worker_mem=64.0)
@@ -196,7 +196,7 @@ def test_an_executor_is_not_started_by_hand():
     """It would have nobody to talk to."""
     environment = {name: value for name, value in os.environ.items() if "MESOS" not in name}
     ran = subprocess.run(
-        [sys.executable, "-c", "from mapreduce.executor import main; main()"],
+        [sys.executable, "-c", "from mapreduce.executor.executor import main; main()"],
         env=environment,
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mapreduce.errors import UsageError
-from mapreduce.globs import files
+from mapreduce.inputs.globs import files
 
 FILES = ["b.txt", "c/y.txt", "a/z.txt", "a/e.log", "B/x.txt", "c/d/w.txt", "c/.old/v.txt", ".h.txt"]
 

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from mapreduce.errors import UsageError
-from mapreduce.inputs import find
+from mapreduce.inputs.inputs import find
 
 
 @pytest.fixture

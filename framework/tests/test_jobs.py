@@ -17,9 +17,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mapreduce import counts, words
+from mapreduce import counts
 from mapreduce.errors import UsageError
 from mapreduce.job import BUILTIN, Block, load
+from mapreduce.jobs import words
 from mapreduce.tables import BUCKETS
 
 SPACES = [chr(code) for code in range(0x3001) if chr(code).isspace()]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce import events, journal
+from mapreduce.core import events
 from mapreduce.errors import ClusterError, UsageError
+from mapreduce.scheduler import journal
 
 OFFER = events.Offer(id="O1", agent_id="S1", hostname="h", address="h:5051", cpus=1.5, mem=1024.0)
 EVENTS = [
@@ -105,7 +106,7 @@ def test_a_folder_of_a_process_that_was_killed_is_free(tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from mapreduce import journal
+from mapreduce.scheduler import journal
 held = journal.Folder(Path({str(tmp_path / "run")!r}))
 os.kill(os.getpid(), signal.SIGKILL)
 """

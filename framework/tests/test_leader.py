@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from mapreduce import leader
 from mapreduce.errors import ClusterError, UsageError
-from mapreduce.leader import Address, Leader
+from mapreduce.scheduler import leader
+from mapreduce.scheduler.leader import Address, Leader
 
 
 class Master:

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mapreduce import merging, results
 from mapreduce.errors import JobFailedError
+from mapreduce.exchange import results
+from mapreduce.exchange.runs import Run
 from mapreduce.job import Block, Job
-from mapreduce.merging import Merger, RunList, add_sizes
-from mapreduce.runs import Run
+from mapreduce.scheduler import merging
+from mapreduce.scheduler.merging import Merger, RunList, add_sizes
 from mapreduce.tables import BUCKETS
 
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce import output
+from mapreduce.client import output
 from mapreduce.errors import JobFailedError, UsageError
 
 ROWS = [("the", 3), ('say,"x"', 2), ("b\udcff", 1), ("na\u00efve", 1)]
@@ -127,9 +127,9 @@ def test_no_room_is_a_clear_message(tmp_path, name):
     code = (
         "import os, random, resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from mapreduce import output\n"
+        "from mapreduce.client import output\n"
         "path = Path(sys.argv[1])\n"
-        "if path.suffix == '.parquet': from mapreduce import parquet\n"
+        "if path.suffix == '.parquet': from mapreduce.client import parquet\n"
         "chosen = random.Random(1)\n"
         "rows = [(chosen.randbytes(30).hex(), n) for n in range(20000)]\n"
         # A limit instead of a full disk: the system says EFBIG at the same place.
@@ -157,7 +157,7 @@ def test_memory_is_that_of_a_batch(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mapreduce import output
+from mapreduce.client import output
 
 
 def rows():

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce import output
+from mapreduce.client import output
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import parquet as pq  # noqa: E402 only where the extra is installed
 
-from mapreduce import parquet  # noqa: E402
+from mapreduce.client import parquet  # noqa: E402
 
 
 @pytest.fixture(scope="module")

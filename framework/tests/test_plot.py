@@ -4,17 +4,17 @@ import warnings
 
 import pytest
 
-from mapreduce import output
+from mapreduce.client import output
 from mapreduce.errors import UsageError
+from mapreduce.exchange.results import write_rows
 from mapreduce.job import Job
-from mapreduce.result import Result, Span
-from mapreduce.results import write_rows
+from mapreduce.scheduler.result import Result, Span
 
 pytest.importorskip("matplotlib")
 
 from matplotlib.colors import to_hex
 
-from mapreduce import plot
+from mapreduce.client import plot
 
 
 class ByNumber(Job):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mapreduce import worker
-from mapreduce.forkserver import ForkServer, ForkServerError
-from mapreduce.pool import Pool
-from mapreduce.tasks import Task
+from mapreduce.executor import worker
+from mapreduce.executor.forkserver import ForkServer, ForkServerError
+from mapreduce.executor.pool import Pool
+from mapreduce.executor.tasks import Task
 
 PATIENCE = 60
 """Seconds for what takes milliseconds on an idle machine."""

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from mapreduce import progress
-from mapreduce.progress import Pace, Status
+from mapreduce.client import progress
+from mapreduce.client.progress import Pace, Status
 
 MAPPING = Status(
     phase="map",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce.readahead import Budget, Feed
+from mapreduce.executor.readahead import Budget, Feed
 
 PATIENCE = 60
 """Seconds for what takes no time at all, unless it never comes to its end."""

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mapreduce.core import Core
-from mapreduce.cutter import Extent
-from mapreduce.events import Collected, Launch, Offer, Offers, Overflow, Registered, Update
-from mapreduce.report import Report
+from mapreduce.core.core import Core
+from mapreduce.core.cutter import Extent
+from mapreduce.core.events import Collected, Launch, Offer, Offers, Overflow, Registered, Update
+from mapreduce.scheduler.report import Report
 
 MB = 1 << 20
 

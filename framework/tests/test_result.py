@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce import results
 from mapreduce.errors import JobFailedError
+from mapreduce.exchange import results
 from mapreduce.job import Job
-from mapreduce.result import Result
+from mapreduce.scheduler.result import Result
 
 
 class ByValue(Job[str, int]):

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from mapreduce import runs
-from mapreduce.runs import Run, RunError, write_run
-from mapreduce.server import Content, Server
+from mapreduce.exchange import runs
+from mapreduce.exchange.runs import Run, RunError, write_run
+from mapreduce.exchange.server import Content, Server
 from mapreduce.tables import BUCKETS
 
 

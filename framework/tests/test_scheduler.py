@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mapreduce import inputs, journal
 from mapreduce.errors import UsageError
-from mapreduce.inputs import Input
+from mapreduce.inputs import inputs
+from mapreduce.inputs.inputs import Input
 from mapreduce.job import load
+from mapreduce.scheduler import journal
 
 handler = signal.getsignal(signal.SIGINT)
-from mapreduce import scheduler  # noqa: E402 PyMesos takes SIGINT when imported
+from mapreduce.scheduler import scheduler  # noqa: E402 PyMesos takes SIGINT when imported
 
 signal.signal(signal.SIGINT, handler)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from mapreduce.errors import ClusterError
-from mapreduce.inputs import find
-from mapreduce.results import Store, digest
-from mapreduce.server import Content, Server
-from mapreduce.sources import ServedSource, SourceError
-from mapreduce.transfer import Client, RefusedError
+from mapreduce.exchange.results import Store, digest
+from mapreduce.exchange.server import Content, Server
+from mapreduce.exchange.transfer import Client, RefusedError
+from mapreduce.inputs.inputs import find
+from mapreduce.inputs.sources import ServedSource, SourceError
 
 DATA = bytes(range(256)) * 8192
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mapreduce import settings
+from mapreduce.client import settings
 from mapreduce.errors import UsageError
 
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce import sizing
-from mapreduce.cutter import LARGEST, SMALLEST
+from mapreduce.core import sizing
+from mapreduce.core.cutter import LARGEST, SMALLEST
 
 SIZES = st.lists(st.integers(0, 10**7), min_size=1, max_size=64)
 

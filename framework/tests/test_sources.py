@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mapreduce import splits, transfer
-from mapreduce.inputs import find
-from mapreduce.server import Content, Server
-from mapreduce.sources import FileSource, ServedSource, SourceError, open_source
+from mapreduce.exchange import transfer
+from mapreduce.exchange.server import Content, Server
+from mapreduce.inputs import splits
+from mapreduce.inputs.inputs import find
+from mapreduce.inputs.sources import FileSource, ServedSource, SourceError, open_source
 
 NOBODY = "http://127.0.0.1:1/token/inputs/0"
 """Where no server is."""

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mapreduce import job, splits
+from mapreduce import job
 from mapreduce.errors import SourceError
+from mapreduce.inputs import splits
+from mapreduce.inputs.splits import records
 from mapreduce.jobs.wordcount import WordCount
-from mapreduce.splits import records
 
 SPACES = [chr(code) for code in range(0x3001) if chr(code).isspace()]
 """Every character that str.split() splits on: there is none above U+3000."""

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mapreduce import starter
+from mapreduce.client import starter
 from mapreduce.errors import UsageError
 from mapreduce.job import Block, load
 

@@ -8,11 +8,11 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from mapreduce import storage
 from mapreduce.errors import SourceError, UsageError
-from mapreduce.inputs import find
-from mapreduce.sources import open_source
-from mapreduce.storage import Storage, load
+from mapreduce.inputs import storage
+from mapreduce.inputs.inputs import find
+from mapreduce.inputs.sources import open_source
+from mapreduce.inputs.storage import Storage, load
 
 SECRET = "AKIA-very-secret"
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from mapreduce import summary
+from mapreduce.client import summary
+from mapreduce.client.output import OutputError
 from mapreduce.job import Job
-from mapreduce.output import OutputError
-from mapreduce.result import Result, Span
+from mapreduce.scheduler.result import Result, Span
 
 PHASES = {
     "preparing": 0.5,

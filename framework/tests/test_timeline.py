@@ -2,8 +2,8 @@
 
 import pytest
 
-from mapreduce.events import Update
-from mapreduce.timeline import Timeline
+from mapreduce.core.events import Update
+from mapreduce.scheduler.timeline import Timeline
 
 
 def ended(timeline, now, kind="map", state="TASK_FINISHED", counts=True, timing=None, **more):

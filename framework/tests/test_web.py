@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from mapreduce import storage, web
 from mapreduce.errors import SourceError, UsageError
-from mapreduce.inputs import find
-from mapreduce.sources import open_source
-from mapreduce.splits import records
+from mapreduce.inputs import storage, web
+from mapreduce.inputs.inputs import find
+from mapreduce.inputs.sources import open_source
+from mapreduce.inputs.splits import records
 
 DATA = b"".join(b"line %d\n" % number for number in range(300_000))
 

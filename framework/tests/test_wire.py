@@ -4,10 +4,11 @@ import base64
 import dataclasses
 import json
 
-from mapreduce import payload, wire
-from mapreduce.cutter import Block, Range
-from mapreduce.events import Executor, Task
-from mapreduce.sizing import Partition
+from mapreduce.core.cutter import Block, Range
+from mapreduce.core.events import Executor, Task
+from mapreduce.core.sizing import Partition
+from mapreduce.exchange import payload
+from mapreduce.scheduler import wire
 
 EXECUTOR = Executor(id="mapreduce-1", agent_id="S1", workers=2, cpus=0.1, mem=320.0, worker_mem=112)
 RANGES = (Range(1, 10, 20), Range(4, 0, None), Range(1, 30, 40))

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from mapreduce import mapping, reducing, transfer, worker
-from mapreduce.inputs import find
+from mapreduce.exchange import results, transfer
+from mapreduce.exchange.results import Store, read_rows
+from mapreduce.exchange.runs import Run
+from mapreduce.exchange.server import Content, Server
+from mapreduce.executor import mapping, worker
+from mapreduce.executor.mapping import decode_sizes
+from mapreduce.executor.readahead import Budget, Feed
+from mapreduce.executor.tasks import Outcome, Setup, Task
+from mapreduce.inputs.inputs import find
 from mapreduce.job import Job
 from mapreduce.jobs.wordcount import WordCount
-from mapreduce.mapping import decode_sizes
-from mapreduce.readahead import Budget, Feed
-from mapreduce.results import Store, read_rows
-from mapreduce.runs import Run
-from mapreduce.server import Content, Server
 from mapreduce.tables import BUCKETS
-from mapreduce.tasks import Outcome, Setup, Task
 
 A = b"to be or not to be " * 1000
 B = b"that is\xff the question\n"
@@ -208,9 +209,9 @@ def test_only_the_first_rows_travel_where_no_more_are_wanted(scheduler):
 
 def test_more_rows_than_fit_are_sorted_by_files(tmp_path, monkeypatch):
     """Of which nothing stays where they were."""
-    monkeypatch.setattr(reducing, "SORTED_ROWS", 10)
+    monkeypatch.setattr(results, "SORTED_ROWS", 10)
     rows = [(f"{n * 7919 % 1000:03}", n) for n in range(95)]
-    found = reducing.sorted_rows(iter(rows), lambda row: row[0], tmp_path)
+    found = results.sorted_rows(iter(rows), lambda row: row[0], tmp_path)
     assert list(found) == sorted(rows)
     assert len(list(tmp_path.iterdir())) == 10
 

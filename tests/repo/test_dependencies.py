@@ -12,13 +12,14 @@ ENGINE = ROOT / "engine" / "src"
 FRAMEWORK = ROOT / "framework" / "src"
 
 CORES = (
-    "pocket_mesos.resources",
-    "pocket_mesos.protocol",
-    "pocket_mesos.allocator",
-    "pocket_mesos.master.core",
-    "pocket_mesos.agent.core",
+    (ENGINE, "pocket_mesos.resources"),
+    (ENGINE, "pocket_mesos.protocol"),
+    (ENGINE, "pocket_mesos.allocator"),
+    (ENGINE, "pocket_mesos.master.core"),
+    (ENGINE, "pocket_mesos.agent.core"),
+    (FRAMEWORK, "mapreduce.core"),
 )
-"""Where the engine decides: time, ids and randomness enter as values, actions leave."""
+"""Where engine and framework decide: time, ids and randomness enter as values, actions leave."""
 
 WORLD = {
     *("asyncio", "aiohttp", "uvloop", "kazoo", "socket", "selectors", "ssl", "http", "urllib"),
@@ -80,10 +81,10 @@ def users(loaded: dict[str, set[str]], forbidden: set[str]) -> dict[str, set[str
     return {name: used for name, used in guilty.items() if used}
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_the_core_touches_no_world(core):
+@pytest.mark.parametrize(("source", "core"), CORES)
+def test_the_core_touches_no_world(source, core):
     """Nothing that a core module loads can wait, read a clock, roll dice or open anything."""
-    loaded = closure(ENGINE, modules(ENGINE, core))
+    loaded = closure(source, modules(source, core))
     assert len(loaded) > 1
     assert users(loaded, WORLD) == {}
 

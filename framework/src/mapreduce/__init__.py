@@ -8,13 +8,13 @@ below are imported when they are first used.
 TYPE_CHECKING = False  # as type checkers know it; the module typing takes long to import
 
 if TYPE_CHECKING:
-    from mapreduce.api import run
+    from mapreduce.client.api import run
     from mapreduce.job import Block, Job
-    from mapreduce.result import Result
+    from mapreduce.scheduler.result import Result
 
 __all__ = ["Block", "Job", "Result", "run"]
 
-_HOMES = {"Block": "job", "Job": "job", "Result": "result", "run": "api"}
+_HOMES = {"Block": "job", "Job": "job", "Result": "scheduler.result", "run": "client.api"}
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,7 @@
 """The command `mapreduce`: an exit status and a clear message, whatever happens, for every signal.
 
 Nothing but signals is dealt with here, so that they are before anything else is imported.
-`mapreduce.command` is what the command does.
+`mapreduce.client.command` is what the command does.
 """
 
 import os
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _main() -> int:
-    from mapreduce import command
+    from mapreduce.client import command
     from mapreduce.errors import MapReduceError, UsageError
 
     try:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mapreduce import words as texts
 from mapreduce.counts import CountTable, maps_as, prepare
 from mapreduce.job import Block, Job
+from mapreduce.jobs import words as texts
 from mapreduce.tables import Table
 
 

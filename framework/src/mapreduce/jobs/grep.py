@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mapreduce.job import Block, Job, Row, text
-from mapreduce.words import without_end
+from mapreduce.jobs.words import without_end
 
 Place = tuple[str, int]
 

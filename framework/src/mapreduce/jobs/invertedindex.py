@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mapreduce import words as texts
 from mapreduce.job import Block, Job, Row, text
+from mapreduce.jobs import words as texts
 
 
 @dataclass

@@ -8,8 +8,8 @@ from fractions import Fraction
 from itertools import zip_longest
 from typing import Any
 
-from mapreduce import exact
 from mapreduce.job import Block, Job, Row
+from mapreduce.jobs import exact
 
 Column = list[Any]
 """What is known of a column: cells with content, numbers, their sum, squares' sum, least, most."""

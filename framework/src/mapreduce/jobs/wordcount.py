@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mapreduce import words as texts
 from mapreduce.counts import CountTable, maps_as, prepare
 from mapreduce.job import Block, Job, Row
+from mapreduce.jobs import words as texts
 from mapreduce.tables import Table
 
 

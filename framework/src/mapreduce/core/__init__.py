@@ -1,0 +1,1 @@
+"""What is decided during a run, from events to actions: pure, without PyMesos, sockets, clocks."""

@@ -1,0 +1,1 @@
+"""What both ends share to bring bytes from one to the other: servers, runs, files of rows."""

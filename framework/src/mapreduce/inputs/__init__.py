@@ -1,0 +1,1 @@
+"""Finding inputs on the client, and reading their records on the agents."""
