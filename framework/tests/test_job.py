@@ -132,6 +132,7 @@ def test_what_a_job_raises_names_its_own_lines_once(tmp_path):
     assert re.fullmatch("The job failed reducing: RecursionError: .* at deep.py:4", said)
 
 
+@pytest.mark.usefixtures("modules_restored")
 def test_packages_are_found_by_the_jobs_file(tmp_path):
     """The first that is named wins, and all go ahead of what is installed."""
     first = zipped(tmp_path / "first.zip", lab_words="LIMIT = 1", kazoo="LIMIT = 5")

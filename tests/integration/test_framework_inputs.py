@@ -83,7 +83,10 @@ def text(book: Path, tmp_path: Path) -> Path:
 
 
 class Site(http.server.ThreadingHTTPServer):
-    """Serves one text: at /ranges by range, at /whole without, at /private with the password."""
+    """Serves one text: at /ranges by range, at /whole without, at /private with the password.
+
+    At /chunked its length is told by its end.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -110,6 +113,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(401)
         elif self.path == "/whole":
             self._send(200, self.server.text)
+        elif self.path == "/chunked":
+            self._send_chunks()
         else:
             first, last = map(int, re.findall(r"\d+", self.headers["Range"]))
             part = self.server.text[first : last + 1]
@@ -123,6 +128,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", where)
         self.end_headers()
         self.wfile.write(body)
+
+    def _send_chunks(self) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for start in range(0, len(self.server.text), 1 << 20):
+            chunk = self.server.text[start : start + (1 << 20)]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *_: object) -> None:
         pass
@@ -188,6 +202,15 @@ def test_a_file_that_agents_do_not_see_comes_from_the_client(runs: Runs, text: P
     done = runs.start("wordcount", "/proc/self/cwd/text.txt", cwd=text.parent).done()
     assert done[0] == 0, done[1]
     assert runs.output.read_bytes() == counted(text)
+
+
+def test_a_url_that_does_not_tell_its_size_is_counted_whole(
+    runs: Runs, book: Path, site: Site
+) -> None:
+    """Nobody on the way takes the unknown size for a number."""
+    done = runs.start("wordcount", f"{site.url}/chunked").done()
+    assert done[0] == 0, done[1]
+    assert runs.output.read_bytes() == counted(book)
 
 
 def refused(runs: Runs, command: Command, *words: str) -> None:
