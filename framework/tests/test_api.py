@@ -18,6 +18,7 @@ from mapreduce.inputs.inputs import Input
 from mapreduce.job import Block, Job
 from mapreduce.jobs.wordcount import WordCount
 from mapreduce.scheduler.result import Result, Span
+from mapreduce.scheduler.spec import RunSpec
 
 
 class Lengths(Job):
@@ -218,7 +219,7 @@ def prepared(tmp_path, monkeypatch):
         monkeypatch.setattr(Result, "keep", lambda self: ends.append("kept"))
         scheduler = api.import_scheduler()
         monkeypatch.setattr(scheduler, "run", lambda spec, place, progress: result)
-        spec = scheduler.RunSpec(name="test", job=Job(), inputs=[])
+        spec = RunSpec(name="test", job=Job(), inputs=[])
         cleanup, shown = ExitStack(), Recorded()
         cleanup.callback(shown.close)
         return api.Prepared(

@@ -12,6 +12,7 @@ from mapreduce.inputs import inputs
 from mapreduce.inputs.inputs import Input
 from mapreduce.job import load
 from mapreduce.scheduler import journal
+from mapreduce.scheduler.spec import RunSpec
 
 handler = signal.getsignal(signal.SIGINT)
 from mapreduce.scheduler import scheduler  # noqa: E402 PyMesos takes SIGINT when imported
@@ -31,7 +32,7 @@ class Said:
 def spec(tmp_path):
     for name in ("a.txt", "b.txt", "job.py", "more.zip"):
         (tmp_path / name).write_text(name)
-    return scheduler.RunSpec(
+    return RunSpec(
         name="wordcount",
         job=load("wordcount"),
         inputs=inputs.find([str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]),

@@ -10,10 +10,9 @@ import pytest
 
 from mapreduce.exchange import results, transfer
 from mapreduce.exchange.results import Store, read_rows
-from mapreduce.exchange.runs import Run
+from mapreduce.exchange.runs import Run, decode_sizes
 from mapreduce.exchange.server import Content, Server
 from mapreduce.executor import mapping, worker
-from mapreduce.executor.mapping import decode_sizes
 from mapreduce.executor.readahead import Budget, Feed
 from mapreduce.executor.tasks import Outcome, Setup, Task
 from mapreduce.inputs.inputs import find

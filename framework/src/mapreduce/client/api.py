@@ -28,10 +28,10 @@ from mapreduce.inputs import inputs as finding
 from mapreduce.inputs import storage
 from mapreduce.job import BUILTIN, PICKLED, Job, load, split_name
 from mapreduce.scheduler import journal, leader
+from mapreduce.scheduler.spec import Place, RunSpec
 
 if TYPE_CHECKING:
     from mapreduce.scheduler.result import Result
-    from mapreduce.scheduler.scheduler import Place, RunSpec
 
 Named: TypeAlias = str | os.PathLike[str]
 
@@ -146,10 +146,9 @@ class Prepared:
 
     def run(self) -> "Result":
         """Run, write and draw what is wanted. Raises as `mapreduce.client.api.run` does."""
-        from mapreduce.scheduler import scheduler
-
+        scheduler = import_scheduler()
         with self.cleanup:
-            result = scheduler.run(self.spec, self.place, self.progress)
+            result: Result = scheduler.run(self.spec, self.place, self.progress)
             try:
                 self._present(result)
             except OutputError as error:
@@ -191,7 +190,7 @@ def prepare(
         known = storage.load(options.storage)
         found = _inputs([os.fspath(given) for given in inputs], known, shown)
         place = _place(options, shown)
-        spec = import_scheduler().RunSpec(
+        spec = RunSpec(
             name=name,
             job=loaded,
             inputs=found,
@@ -333,9 +332,8 @@ def _without_files(name: str, found: Sequence[finding.Input]) -> bool:
 
 def _place(options: Options, shown: Progress) -> "Place":
     address, credential = _address(options), settings.credential(options.credential)
-    scheduler = import_scheduler()
     leading = leader.find(address, options.wait, shown.say)
-    place: Place = scheduler.Place(
+    return Place(
         master=address,
         leader=leading,
         tasks=settings.tasks(options.executor, options.user, local=leader.is_local(leading)),
@@ -343,7 +341,6 @@ def _place(options: Options, shown: Progress) -> "Place":
         wait=options.wait,
         credential=credential,
     )
-    return place
 
 
 def _address(options: Options) -> leader.Address:

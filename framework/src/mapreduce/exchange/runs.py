@@ -4,9 +4,11 @@ A run is a file: a head with where each bucket of keys ends, and behind it the b
 encoded payload of a table's (empty where the bucket has no keys).
 """
 
+import base64
 import os
 import struct
 import urllib.parse
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +20,7 @@ from mapreduce.tables import BUCKETS
 MAGIC = b"MRRUN\0\0\1"
 """With the format's version in its last byte."""
 
+_SIZES = struct.Struct(f"<{BUCKETS}I")
 _ENDS = struct.Struct(f"<{BUCKETS}Q")
 
 HEAD = len(MAGIC) + _ENDS.size
@@ -141,3 +144,16 @@ class _Served:
 
     def close(self) -> None:
         pass  # the connection is kept for the next run of that server
+
+
+def encode_sizes(sizes: Sequence[int]) -> str:
+    """Return the sizes of all buckets as text for a receipt."""
+    return base64.b64encode(zlib.compress(_SIZES.pack(*sizes))).decode("ascii")
+
+
+def decode_sizes(text: str) -> list[int]:
+    """Return the sizes of all buckets that a receipt tells; raises ValueError."""
+    try:
+        return list(_SIZES.unpack(zlib.decompress(base64.b64decode(text))))
+    except (zlib.error, struct.error) as error:
+        raise ValueError(f"no sizes of buckets: {error}") from error

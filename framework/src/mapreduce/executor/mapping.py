@@ -1,9 +1,6 @@
 """A map task: blocks into a table, and the table to the scheduler or into runs."""
 
-import base64
-import struct
-import zlib
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from typing import Any
 
 from mapreduce.exchange import runs
@@ -16,8 +13,6 @@ from mapreduce.tables import BUCKETS, Table
 
 LARGEST_PART = 24 << 20
 """Bytes of a table that becomes a part: it has to fit beside the scheduler's own."""
-
-_SIZES = struct.Struct(f"<{BUCKETS}I")
 
 
 def blocks(setup: Setup, data: dict[str, Any]) -> Generator[Block, None, None]:
@@ -85,22 +80,9 @@ class _Runs:
         path = self._setup.folder / name
         sizes = runs.write_run(path, table.dump(BUCKETS))
         url = f"{self._setup.served}/{name}"
-        about = {"name": name, "path": str(path), "url": url, "sizes": encode_sizes(sizes)}
+        about = {"name": name, "path": str(path), "url": url, "sizes": runs.encode_sizes(sizes)}
         self._runs.append(about)
 
     @property
     def receipt(self) -> dict[str, Any]:
         return {"parts": [], "runs": self._runs}
-
-
-def encode_sizes(sizes: Sequence[int]) -> str:
-    """Return the sizes of all buckets as text for a receipt."""
-    return base64.b64encode(zlib.compress(_SIZES.pack(*sizes))).decode("ascii")
-
-
-def decode_sizes(text: str) -> list[int]:
-    """Return the sizes of all buckets that a receipt tells; raises ValueError."""
-    try:
-        return list(_SIZES.unpack(zlib.decompress(base64.b64decode(text))))
-    except (zlib.error, struct.error) as error:
-        raise ValueError(f"no sizes of buckets: {error}") from error

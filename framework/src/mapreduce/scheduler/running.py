@@ -10,23 +10,21 @@ import queue
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mapreduce.client.progress import Progress
 from mapreduce.core import events
 from mapreduce.core.core import Core
 from mapreduce.core.cutter import Block, Extent
 from mapreduce.errors import ClusterError, JobFailedError
+from mapreduce.exchange.runs import decode_sizes
 from mapreduce.exchange.server import Server
-from mapreduce.executor.mapping import decode_sizes
 from mapreduce.scheduler import diagnosis, journal, leader, wire
 from mapreduce.scheduler.driver import Driver, Listener, Message
 from mapreduce.scheduler.merging import Merger, RunList, add_sizes
 from mapreduce.scheduler.report import Report
 from mapreduce.scheduler.result import Result
-
-if TYPE_CHECKING:
-    from mapreduce.scheduler.scheduler import Place, RunSpec
+from mapreduce.scheduler.spec import Place, RunSpec
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +46,8 @@ class Run:
 
     def __init__(
         self,
-        spec: "RunSpec",
-        place: "Place",
+        spec: RunSpec,
+        place: Place,
         progress: Progress,
         folder: Path,
         server: Server,
