@@ -111,7 +111,6 @@ class Bench:
     def agents(self) -> None:
         """Measure one agent against two, a core each."""
         text = self._text(self.sizes.agents)
-        self.framework.place(text)
         self.measured["agents"] = []
         limits = {
             agent: str(self.cores[number % len(self.cores)])
@@ -120,7 +119,7 @@ class Bench:
         with self.lab.cores(limits):
             for count in range(1, len(self.lab.agents) + 1):
                 with self.lab.only_agents(count):
-                    runs = self._rounds(text, ["mapreduce"])
+                    runs = self._rounds(text, ["mapreduce", "mapreduce-local"])
                 entry = {"agents": count, "size": text.size, "runs": runs}
                 self.measured["agents"].append(entry)
 

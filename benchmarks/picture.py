@@ -89,7 +89,7 @@ def _contenders(results: dict[str, Any], axes: Axes) -> None:
     axes.set_yticks(range(len(names)), [results["names"][name] for name in names])
     axes.set_xlim(0, longest * 1.2)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("seconds from process start to result; less is better")
+    axes.set_xlabel("seconds from process start to result, and how many times as long as mapreduce")
     axes.set_title(f"{_short(entry['size'] / 1e6)} of text, {results['cores']} cores")
 
 
@@ -181,17 +181,24 @@ def _timeline(results: dict[str, Any], axes: Axes) -> None:
 
 
 def _agents(results: dict[str, Any], axes: Axes) -> None:
-    """Draw a bar for each number of agents."""
+    """Draw a bar for each number of agents, with the text served and with it on the agents."""
     entries = results["agents"]
-    medians = [figures.seconds(entry["runs"]["mapreduce"]) for entry in entries]
-    for entry, median in zip(entries, medians, strict=True):
-        axes.barh(entry["agents"], median, color=OWN, height=0.5)
-        label = f"{median:.1f} s   speed-up {medians[0] / median:.2f}"
-        axes.text(median * 1.02, entry["agents"], label, va="center")
-    counts = [entry["agents"] for entry in entries]
-    axes.set_yticks(counts, [f"{count} agent{'s' * (count > 1)}" for count in counts])
-    axes.set_ylim(counts[-1] + 0.6, counts[0] - 0.6)
-    axes.set_xlim(0, max(medians) * 1.35)
+    labels = []
+    longest = 0.0
+    for name in entries[0]["runs"]:
+        first = figures.seconds(entries[0]["runs"][name])
+        for entry in entries:
+            median = figures.seconds(entry["runs"][name])
+            longest = max(longest, median)
+            speed_up = "" if entry is entries[0] else f"   speed-up {first / median:.2f}"
+            axes.barh(len(labels), median, color=COLORS[name], height=0.62)
+            axes.text(median * 1.02, len(labels), f"{median:.1f} s{speed_up}", va="center")
+            count = entry["agents"]
+            where = "text there" if name == "mapreduce-local" else "text served"
+            labels.append(f"{count} agent{'s' * (count > 1)}, {where}")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+    axes.set_xlim(0, longest * 1.35)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("seconds from process start to result")
     axes.set_title(f"A core for each agent, {_short(entries[0]['size'] / 1e6)}")
