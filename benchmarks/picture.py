@@ -183,7 +183,7 @@ def _timeline(results: dict[str, Any], axes: Axes) -> None:
 def _agents(results: dict[str, Any], axes: Axes) -> None:
     """Draw a bar for each number of agents, with the text served and with it on the agents."""
     entries = results["agents"]
-    labels = []
+    labels: list[str] = []
     longest = 0.0
     for name in entries[0]["runs"]:
         first = figures.seconds(entries[0]["runs"][name])
