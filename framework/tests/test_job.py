@@ -6,6 +6,7 @@ import re
 import sys
 import textwrap
 import zipfile
+from importlib.machinery import PathFinder
 
 import cloudpickle
 import pytest
