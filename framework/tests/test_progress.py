@@ -1,8 +1,9 @@
 """What people see of a run, on a terminal and in a log."""
 
-import os
+import contextlib
 import pty
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -94,11 +95,20 @@ def test_lines_come_now_and_then(monkeypatch, capsys):
     assert shown[0].startswith("mapping: 250.0 MB of 1.0 GB, 4 cores, agent1 3 tasks")
 
 
+def until_closed(terminal: int) -> bytes:
+    """Return all that is written to the terminal's other side: it arrives when it likes."""
+    parts = []
+    with open(terminal, "rb", buffering=0) as seen, contextlib.suppress(OSError):  # EIO: closed
+        while part := seen.read(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
 def test_a_terminal_shows_all_of_it_and_is_left_as_it_was(monkeypatch):
     """The bar is removed, the cursor comes back, lines that were said stay."""
     ours, its = pty.openpty()
-    os.set_blocking(ours, False)
-    with open(ours, "rb", buffering=0) as seen, open(its, "w") as stderr:
+    with ThreadPoolExecutor(1) as pool, open(its, "w") as stderr:
+        seen = pool.submit(until_closed, ours)
         monkeypatch.setattr(progress.sys, "stderr", stderr)
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setenv("COLUMNS", "140")
@@ -106,7 +116,8 @@ def test_a_terminal_shows_all_of_it_and_is_left_as_it_was(monkeypatch):
         shown.show(MAPPING)
         shown.say("one [moment]")
         shown.close()
-        text = seen.read(65536).decode()
+        stderr.close()
+        text = seen.result().decode()
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
     assert "one [moment]" in plain
     assert re.search(r"mapping .*250\.0 MB of 1\.0 GB", plain)
