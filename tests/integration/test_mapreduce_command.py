@@ -110,6 +110,7 @@ class Terminal:
     def end(self) -> int:
         statuses: list[int | None] = []
         await_(lambda: statuses.append(self.ended()) or statuses[-1] is not None)
+        os.set_blocking(self._terminal, True)  # until all has arrived: then comes EIO
         self.read()
         assert statuses[-1] is not None
         return statuses[-1]
