@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import awkward_text
 import numpy
 import pytest
 from hypothesis import example, given, settings
@@ -20,15 +21,8 @@ from mapreduce.kernel.layout import SHORT
 from mapreduce.kernel.table import Kernel
 from mapreduce.tables import BUCKETS, bucket
 
-SPACES = [chr(code) for code in range(0x3001) if chr(code).isspace()]
-
 FRAGMENTS = st.one_of(
-    st.sampled_from(SPACES).map(str.encode),
-    st.sampled_from([b"\r\n", b"a", b"to", "\u2019".encode(), "ü€𝄞".encode(), b"\x00"]),
-    # Truncated, overlong and stray bytes, also of the characters that are white space.
-    st.sampled_from([b"\xe2", b"\xe2\x80", b"\xc2", b"\x85", b"\xa8", b"\xe3\x80", b"\xff"]),
-    st.sampled_from([b"\xf0\x90", b"\xed\xa0\x80", b"\xc0\xa0", b"\xe1\x9a", b"\xf4\x90\x80\x80"]),
-    st.binary(max_size=4),
+    awkward_text.FRAGMENTS,
     st.sampled_from([7, 8, 9, 14, 15, 16, 17, 23, 24, 25, 62, 63, 64, 65, 66, 128]).map(
         lambda length: b"x" * length
     ),
@@ -62,7 +56,7 @@ def test_words_are_those_of_split(texts):
     assert pairs(kernel) == total
 
 
-@pytest.mark.parametrize("space", SPACES, ids=ascii)
+@pytest.mark.parametrize("space", awkward_text.SPACES, ids=ascii)
 def test_each_white_space_is_found_wherever_it_stands(space):
     """In each position of a chunk, and across the border of two."""
     for ahead in range(130):

@@ -10,7 +10,7 @@ import pytest
 
 from mapreduce.scheduler import diagnosis
 
-FOLDER = "/work/slaves/S/frameworks/F/executors/mapreduce-1/runs/latest"
+FOLDER = "/var/lib/mesos/slaves/S/frameworks/F/executors/mapreduce-1/runs/latest"
 
 
 class Mesos:

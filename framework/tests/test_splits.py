@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 
+import awkward_text
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -13,18 +14,7 @@ from mapreduce.inputs import splits
 from mapreduce.inputs.splits import records
 from mapreduce.jobs.wordcount import WordCount
 
-SPACES = [chr(code) for code in range(0x3001) if chr(code).isspace()]
-"""Every character that str.split() splits on: there is none above U+3000."""
-
-FRAGMENTS = st.one_of(
-    st.sampled_from(SPACES).map(str.encode),
-    st.sampled_from([b"\r\n", b"a", b"to", "\u2019".encode(), "ü€𝄞".encode(), b"\x00"]),
-    # Truncated, overlong and stray bytes, also of the characters that are white space.
-    st.sampled_from([b"\xe2", b"\xe2\x80", b"\xc2", b"\x85", b"\xa8", b"\xe3\x80", b"\xff"]),
-    st.sampled_from([b"\xf0\x90", b"\xed\xa0\x80", b"\xc0\xa0", b"\xe1\x9a", b"\xf4\x90\x80\x80"]),
-    st.binary(max_size=4),
-)
-TEXTS = st.lists(FRAGMENTS, max_size=60).map(b"".join)
+TEXTS = st.lists(awkward_text.FRAGMENTS, max_size=60).map(b"".join)
 
 
 class Bytes:
@@ -60,7 +50,7 @@ def expected(data: bytes) -> Counter:
 
 def test_the_fixture_names_all_white_space():
     """The property below is only as good as its alphabet."""
-    assert len(SPACES) == 29
+    assert len(awkward_text.SPACES) == 29
     assert not any(chr(code).isspace() for code in range(0x3001, 0x110000))
 
 
@@ -80,7 +70,7 @@ def test_word_counts_equal_counter_under_any_split(data, cuts, lengths):
     assert dict(table.rows()) == expected(data)
 
 
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", awkward_text.SPACES)
 def test_white_space_of_every_kind_on_every_border(space):
     """A border ahead of, behind and inside the white space, and chunks of one byte and of all."""
     data = f"ab{space}{space}c é{space}\n{space}d".encode()

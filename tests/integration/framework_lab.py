@@ -24,7 +24,7 @@ from conformance.wire import Address, request
 from conformance.zookeeper import ZooKeeper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 PATIENCE = 120.0
 """Seconds until what is awaited counts as missing, on a busy machine too."""
@@ -40,6 +40,21 @@ AGENT = {
 # So that a lost agent is soon noticed.
 MASTER = {"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "3"}
 SESSION = "3secs"
+
+
+@contextlib.contextmanager
+def cluster(agents: int = 2, **options: str) -> Iterator[PocketCluster]:
+    """A master and agents, all of which end with it; agents are as AGENT or the options say."""
+    running = PocketCluster()
+    try:
+        leading = running.start_master()
+        for _ in range(agents):
+            running.start_agent(str(leading.address), **(options or AGENT))
+        running.cluster()
+        yield running
+    finally:
+        running.close()
+
 
 # A word count that stops at gates, which are files: whoever comes to one that is shut notes it
 # and waits, but for the first few.

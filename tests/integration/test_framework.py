@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import framework_lab
 from conformance.pocket import Daemon, PocketCluster, daemon_path, free_port
 from conformance.wire import Address, request
 from conformance.zookeeper import ZooKeeper, missing
-from framework_lab import AGENT, PATIENCE, Command, Gates, await_, executors, make_book
+from framework_lab import PATIENCE, Command, Gates, await_, executors, make_book
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,15 +54,8 @@ def pocket() -> Iterator[PocketCluster]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[PocketCluster]:
     """A master and two agents."""
-    running = PocketCluster()
-    try:
-        leading = running.start_master()
-        for _ in range(2):
-            running.start_agent(str(leading.address), **AGENT)
-        running.cluster()
+    with framework_lab.cluster() as running:
         yield running
-    finally:
-        running.close()
 
 
 @pytest.fixture

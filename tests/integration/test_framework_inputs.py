@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import framework_lab
 from conformance.pocket import Daemon, PocketCluster
 from conformance.wire import request
-from framework_lab import AGENT, Command, Gates, await_, make_book
+from framework_lab import Command, Gates, await_, make_book
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -41,15 +42,8 @@ class Lines(Job):
 
 @pytest.fixture(scope="module")
 def pocket() -> Iterator[PocketCluster]:
-    running = PocketCluster()
-    try:
-        leading = running.start_master()
-        for _ in range(2):
-            running.start_agent(str(leading.address), **AGENT)
-        running.cluster()
+    with framework_lab.cluster() as running:
         yield running
-    finally:
-        running.close()
 
 
 @pytest.fixture

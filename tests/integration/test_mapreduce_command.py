@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for the conformance suite's harness
-from conformance.pocket import PocketCluster
+sys.path.insert(0, str(Path(__file__).parent))
+import framework_lab
 from conformance.wire import Address, request
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -41,15 +41,8 @@ class Waiting(WordCount):
 
 @pytest.fixture(scope="module")
 def master() -> Iterator[Address]:
-    pocket = PocketCluster()
-    try:
-        leading = pocket.start_master()
-        plain = {"launcher": "posix", "isolation": "posix/cpu,posix/mem"}
-        pocket.start_agent(str(leading.address), **plain)
-        pocket.cluster()
-        yield leading.address
-    finally:
-        pocket.close()
+    with framework_lab.cluster(1, launcher="posix", isolation="posix/cpu,posix/mem") as pocket:
+        yield pocket.masters[0].address
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for the conformance suite's harness
-from conformance.pocket import PocketCluster
+sys.path.insert(0, str(Path(__file__).parent))
+import framework_lab
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -25,14 +25,8 @@ TEXT = "the longest word of all words: interdisciplinarity, says the book\n"
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """The address of a master with an agent."""
-    pocket = PocketCluster()
-    try:
-        master = pocket.start_master()
-        pocket.start_agent(str(master.address), launcher="posix", isolation="posix/cpu,posix/mem")
-        pocket.cluster()
-        yield str(master.address)
-    finally:
-        pocket.close()
+    with framework_lab.cluster(1, launcher="posix", isolation="posix/cpu,posix/mem") as pocket:
+        yield str(pocket.masters[0].address)
 
 
 @pytest.fixture(scope="module")
