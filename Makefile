@@ -2,7 +2,7 @@
 # ARGS is handed on: make up ARGS="-e lab_name=second -e lab_subnet=172.28.20.0/24"
 
 .DEFAULT_GOAL := help
-TARGETS := up down clean local wordcount test test-full lint unit conformance integration molecule bench
+TARGETS := up down clean bundle local wordcount test test-full lint unit conformance integration molecule bench
 
 .PHONY: help venv $(TARGETS)
 
@@ -16,6 +16,7 @@ $(TARGETS):
 	@scripts/$@ $(ARGS)
 
 #: make up           raise the lab in containers and count the words of a book on it
+#: make bundle       all that make up fetches in one archive; elsewhere: make up BUNDLE=FILE
 #: make down         remove its nodes and network; image and wheels stay
 #: make clean        remove image, wheels and state too; the virtual environment stays
 #: make local        the same count without Docker, root or ZooKeeper

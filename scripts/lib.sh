@@ -88,9 +88,56 @@ export_docker_host() {
     if [[ -n $host && $host != unix:///var/run/docker.sock ]]; then export DOCKER_HOST=$host; fi
 }
 
-# apt-get that asks nothing and waits for another apt to finish.
+# apt-get that asks nothing, waits for another apt to finish and, with a bundle, knows only its packages.
 apt_get() {
-    DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
+    local options=(-q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
+    if [[ -n ${MESOS_LAB_BUNDLE:-} ]]; then
+        options+=(-o "Dir::Etc::SourceList=$MESOS_LAB_BUNDLE/sources.list" -o Dir::Etc::SourceParts=/dev/null)
+        options+=(-o "Dir::State::Lists=$MESOS_LAB_BUNDLE/lists" -o APT::Sandbox::User=root)
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" "$@"
+}
+
+python_release() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
+debian_release() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null || true; }
+
+# open_bundle FILE: unpacks what scripts/bundle made, once, and points pip, apt and the node image at it.
+open_bundle() {
+    local file=$1 folder=$STATE/bundle from wanted python
+    [[ -f $file ]] || die "there is no bundle at $file" "Make one with 'make bundle' where there is a network."
+    from=$(realpath "$file") from+=$(stat --format ' %s %Y' "$file")
+    if [[ $(cat "$folder/from" 2>/dev/null) != "$from" ]]; then
+        step "Bundle unpacked" unpack_bundle "$file" "$folder" || die "$file is no whole bundle" "Copy it again, or make it anew."
+        printf '%s\n' "$from" >"$folder/from"
+    fi
+    bundle_field() { sed -n "s/^$1=//p" "$folder/bundle"; }
+    [[ $(bundle_field machine) == $(uname -m) ]] ||
+        die "the bundle is for $(bundle_field machine), this machine is $(uname -m)" "Make one on a machine of this kind."
+    python=$(find_python)
+    [[ $(bundle_field python) == $(python_release "$python") ]] ||
+        die "the bundle is for Python $(bundle_field python), $python is $(python_release "$python")" \
+            "Name another in MESOS_LAB_PYTHON, or make the bundle with this one."
+    wanted=$(cd "$ROOT/scripts" && "$python" -c 'from labkit import wheelhouse; print(wheelhouse.definition())')
+    [[ $(bundle_field definition) == "$wanted" ]] ||
+        die "the bundle was made by another version of the lab" "Check out that version, or make the bundle anew."
+    mkdir -p "$STATE/cache/wheelhouse"
+    cp -r "$folder"/wheelhouse/* "$STATE/cache/wheelhouse"
+    MESOS_LAB_NODE_IMAGE=$(bundle_field image)
+    export MESOS_LAB_NODE_IMAGE MESOS_LAB_BUNDLE=$folder PIP_NO_INDEX=1 PIP_FIND_LINKS=$folder/python
+}
+
+unpack_bundle() {
+    rm -rf "$2"
+    mkdir -p "$2/lists/partial"
+    tar --extract --file "$1" --directory "$2" --no-same-owner && (cd "$2" && sha256sum --check --quiet SHA256SUMS) || return 1
+    echo "deb [trusted=yes] file:$2/debian ./" >"$2/sources.list"
+}
+
+# After the engine answers.
+load_bundled_image() {
+    if ! docker image inspect "$MESOS_LAB_NODE_IMAGE" >/dev/null 2>&1; then
+        step "Node image, loaded" docker load --quiet --input "$MESOS_LAB_BUNDLE/image.tar.gz"
+    fi
 }
 
 # The first Python that is new enough and not too new.

@@ -13,6 +13,9 @@ from labkit import bare_image, cache, digest, engine, wheelhouse
 from labkit.paths import ROOT
 
 NAME = "mesos-lab-node"
+GIVEN = os.environ.get("MESOS_LAB_NODE_IMAGE")
+"""An image to take as it is, like one that a bundle brought."""
+
 PLAYBOOK = ROOT / "playbooks" / "node_image.yml"
 INSTALL_STAGES = ("defaults", "vars", "files", "templates/install*", "tasks/install*")
 
@@ -31,6 +34,10 @@ def tag() -> str:
 
 def ensure() -> str:
     """Return the name of the image, building it and what it needs when it is missing."""
+    if GIVEN:
+        if not engine.image_exists(GIVEN):
+            raise engine.CommandError(f"no image {GIVEN} (MESOS_LAB_NODE_IMAGE) is in the engine")
+        return GIVEN
     image = tag()
     if not engine.image_exists(image):
         with cache.only_one("lab-image"):
