@@ -75,7 +75,7 @@ class TestRole:
         )
         stages = [Path(file).stem for file in files]
         assert stages == [stage for stage in STAGES if stage in stages]
-        assert {"preflight", "install"} <= set(stages)
+        assert "preflight" in stages
 
     def test_there_is_a_readme_and_a_check_of_the_inventory(self, role):
         """Each role explains itself, and brings its part of playbooks/preflight.yml."""
