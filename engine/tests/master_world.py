@@ -125,6 +125,12 @@ class World:
                 assert state.agents[one.agent_id].tasks[(framework.id, one.id)] is one
             for offer_id in framework.offers:
                 assert state.offers[offer_id].framework_id == framework.id
+        known = state.agents.keys() | state.unreachable_agents.keys()
+        assert state.deactivations.keys() <= known
+        for agent_id, deactivation in state.deactivations.items():
+            assert agent_id not in state.agents or not state.agents[agent_id].offers
+            assert (deactivation.draining is not None) == (agent_id in state.draining)
+        assert state.draining <= state.deactivations.keys()
         for offer in state.offers.values():
             assert offer.id in state.frameworks[offer.framework_id].offers
             assert offer.id in state.agents[offer.agent_id].offers

@@ -16,7 +16,8 @@ from fake_master import FakeMaster, framework, resources, task
 
 import pocket_mesos
 from pocket_mesos import libexec
-from pocket_mesos.protocol import link
+from pocket_mesos.protocol import codec, link
+from pocket_mesos.protocol.deactivation import Deactivation, DrainConfig, DrainInfo, DrainState
 from pocket_mesos.protocol.mesos import (
     CheckInfo,
     CommandCheckInfo,
@@ -670,6 +671,33 @@ async def test_sigterm_leaves_executors_and_sigusr1_does_not(
     agent.start()
     await registered(master, 3)
     assert isinstance(master.registrations[2], link.Register)
+
+
+async def test_draining_goes_on_after_kill_9_of_the_agent(
+    master: FakeMaster, agents: Start
+) -> None:
+    """An agent that died between the checkpoint and the kills leaves these to the next one."""
+    agent = agents(executor_reregistration_timeout="8secs")
+    await registered(master)
+    info = framework(checkpoint=True, capabilities=PARTITION_AWARE)
+    master.run(info, task("t", "sleep 1000"))
+    await master.update("t", "TASK_RUNNING")
+    await master.until(agent.acknowledged)
+    await agent.kill()
+    state = DrainInfo(state=DrainState.DRAINING, config=DrainConfig(mark_gone=True))
+    draining = Deactivation(drain_info=state, drain_start=5.0)
+    (agent.work_dir / "meta/slaves/m-S0/deactivation").write_bytes(codec.encode(draining))
+    agent.start()
+    status = await master.update("t", "TASK_GONE_BY_OPERATOR")
+    assert status.reason == "REASON_AGENT_DRAINING"
+    again = master.registrations[-1]
+    assert isinstance(again, link.Reregister)
+    assert again.deactivation == draining
+    await master.until(lambda: not agent.processes())
+    shown = await agent.get("/state")
+    assert shown["drain_config"] == {"mark_gone": True}
+    master.send(link.Reactivate())
+    await master.until(lambda: not (agent.work_dir / "meta/slaves/m-S0/deactivation").exists())
 
 
 async def test_a_changed_configuration_stops_the_start(master: FakeMaster, agents: Start) -> None:

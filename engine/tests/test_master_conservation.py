@@ -5,10 +5,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 from master_world import FakeAgent, FakeScheduler, World, small, task
 
+from pocket_mesos.master import events
 from pocket_mesos.protocol import link
+from pocket_mesos.protocol.deactivation import DrainConfig
 from pocket_mesos.protocol.mesos import ExecutorID, FrameworkID
 
 STATES = ["TASK_RUNNING", "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST"]
+DECISIONS = [events.DeactivateRequested, events.ReactivateRequested, events.GoneRequested]
 NAMES = ["t1", "t2", "t3", "t4"]
 SETTINGS = {"agent_ping_timeout": 5.0, "max_agent_ping_timeouts": 2, "offer_timeout": 7.0}
 
@@ -147,6 +150,15 @@ class Cluster(RuleBasedStateMachine):
                 for one in tasks
             ],
         )
+
+    @rule(agent=agents, what=st.sampled_from(DECISIONS))
+    def decide(self, agent: FakeAgent, what: type[events.AgentDecided]) -> None:
+        self.world.feed(what(agent_id=agent.id))
+
+    @rule(agent=agents, mark_gone=st.booleans())
+    def drain(self, agent: FakeAgent, mark_gone: bool) -> None:
+        config = DrainConfig(mark_gone=mark_gone)
+        self.world.feed(events.DrainRequested(agent_id=agent.id, config=config))
 
     @rule(agent=consumes(agents))
     def unregister(self, agent: FakeAgent) -> None:

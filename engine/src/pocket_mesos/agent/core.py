@@ -7,12 +7,21 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import assert_never
 
-from pocket_mesos.agent import actions, delivery, events, executors, launching, registration
+from pocket_mesos.agent import (
+    actions,
+    delivery,
+    draining,
+    events,
+    executors,
+    launching,
+    registration,
+)
 from pocket_mesos.agent.paths import Paths
 from pocket_mesos.agent.settings import REGISTER_RETRY_MAX, Settings
 from pocket_mesos.agent.state import MAX_COMPLETED_FRAMEWORKS, Executor, Framework, Phase
 from pocket_mesos.agent.updates import Streams
 from pocket_mesos.protocol import link
+from pocket_mesos.protocol.deactivation import Deactivation, DrainConfig
 from pocket_mesos.protocol.mesos import AgentInfo, MasterInfo
 
 
@@ -50,7 +59,14 @@ class Agent:
         self.streams = Streams()
         self.counters: Counter[str] = Counter()
         """Counts for metrics, by their name without ``slave/``."""
+        self.deactivation: Deactivation | None = None
+        """What operators decided, as the master told it last."""
         self._actions: list[actions.Action] = []
+
+    @property
+    def draining(self) -> DrainConfig | None:
+        """Return how the agent is to be drained while it is."""
+        return None if self.deactivation is None else self.deactivation.draining
 
     @property
     def id(self) -> str:
@@ -80,6 +96,7 @@ class Agent:
                 self._from_master(event.event, now)
             case events.ExecutorSubscribed():
                 executors.subscribed(self, event, now)
+                draining.subscribed(self, event.framework_id, event.executor_id, now)
             case events.ExecutorUpdated():
                 executors.updated(self, event, now)
             case events.ExecutorMessaged():
@@ -129,6 +146,10 @@ class Agent:
                 registration.registered(self, event)
             case link.Ping():
                 registration.pinged(self, event)
+            case link.Deactivate():
+                draining.deactivated(self, event.deactivation, now)
+            case link.Reactivate():
+                draining.reactivated(self)
             case link.Shutdown():
                 registration.shut_down(self, event.message)
             case _:

@@ -127,6 +127,7 @@ def send(
         executor: the task's; None for a task that the agent does not know.
         status: not received before.
     """
+    status = _explained(agent, framework, status)
     task = None if executor is None else executor.find(status.task_id.value)
     if executor is not None and task is not None:
         apply(agent, executor, task, status)
@@ -137,6 +138,18 @@ def send(
         agent.emit(actions.AppendLine(path=stream.path, data=data))
     if stream.head is status:
         forward(agent, stream)
+
+
+def _explained(agent: "Agent", framework: Framework, status: TaskStatus) -> TaskStatus:
+    """Say in a status that the task was killed because its agent is draining."""
+    config = agent.draining
+    if config is None or status.state not in (TaskState.TASK_KILLING, TaskState.TASK_KILLED):
+        return status
+    status = replace(status, reason="REASON_AGENT_DRAINING")
+    gone = config.mark_gone and status.state is TaskState.TASK_KILLED
+    if gone and framework.has_capability("PARTITION_AWARE"):
+        return replace(status, state=TaskState.TASK_GONE_BY_OPERATOR)
+    return status
 
 
 def record(task: Task, status: TaskStatus) -> None:

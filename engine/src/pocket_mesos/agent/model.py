@@ -44,6 +44,9 @@ def state(
         body["log_dir"] = log_dir
     if viewer.flags:
         body["flags"] = flags
+    if agent.deactivation is not None and agent.draining is not None:
+        body["drain_config"] = agent.draining
+        body["estimated_drain_start_time_seconds"] = agent.deactivation.drain_start
     for name, some in (
         ("frameworks", agent.frameworks.values()),
         ("completed_frameworks", agent.completed_frameworks),

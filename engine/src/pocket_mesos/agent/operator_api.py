@@ -68,7 +68,7 @@ class OperatorAPI:
             "GET_METRICS": lambda _: {"metrics": pairs(self._endpoints.metrics())},
             "GET_LOGGING_LEVEL": lambda _: {"level": logging_level()},
             "GET_STATE": lambda v: operator_views.state(agent, v),
-            "GET_AGENT": lambda _: {"agent_info": codec.to_builtins(agent.info)},
+            "GET_AGENT": lambda _: operator_views.agent(agent),
             "GET_FRAMEWORKS": lambda v: operator_views.frameworks(agent, v),
             "GET_EXECUTORS": lambda v: operator_views.executors(agent, v),
             "GET_TASKS": lambda v: operator_views.tasks(agent, v),

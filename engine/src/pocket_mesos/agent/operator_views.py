@@ -22,6 +22,17 @@ def state(agent: Agent, viewer: Viewer) -> dict[str, Any]:
     }
 
 
+def agent(agent: Agent) -> dict[str, Any]:
+    """Answer GET_AGENT."""
+    shown: dict[str, Any] = {"agent_info": codec.to_builtins(agent.info)}
+    if agent.deactivation is not None and agent.draining is not None:
+        shown["drain_config"] = agent.draining
+        # Whole seconds, as in Mesos.
+        seconds = int(agent.deactivation.drain_start or 0)
+        shown["estimated_drain_start_time"] = {"nanoseconds": seconds * 10**9}
+    return shown
+
+
 def frameworks(agent: Agent, viewer: Viewer) -> dict[str, Any]:
     """Answer GET_FRAMEWORKS."""
     live, completed = agent.frameworks.values(), agent.completed_frameworks

@@ -16,6 +16,9 @@ class Paths:
     def agent_info(self, agent: str) -> str:
         return f"{self.agent_meta(agent)}/slave.info"
 
+    def deactivation(self, agent: str) -> str:
+        return f"{self.agent_meta(agent)}/deactivation"
+
     def framework_meta(self, agent: str, framework: str) -> str:
         return f"{self.agent_meta(agent)}/frameworks/{framework}"
 

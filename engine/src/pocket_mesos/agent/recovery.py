@@ -21,6 +21,7 @@ from pocket_mesos.agent.state import Executor, Framework, Phase, Task
 from pocket_mesos.agent.updates import replayed
 from pocket_mesos.containerizer.process import ProcessId
 from pocket_mesos.protocol import codec
+from pocket_mesos.protocol.deactivation import Deactivation
 from pocket_mesos.protocol.errors import ProtocolError
 from pocket_mesos.protocol.mesos import (
     AgentInfo,
@@ -68,6 +69,7 @@ class Recovered:
     runs: list[RecoveredRun] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
     """Folders of what had ended, sandboxes and checkpoints."""
+    deactivation: Deactivation | None = None
     errors: int = 0
     """Checkpoints that had to be left out (never in strict mode)."""
 
@@ -104,6 +106,9 @@ class Reader:
         self._result.info = self._typed(info_path, AgentInfo)
         if self._result.info is None or self._result.info.id is None:
             return self._result
+        deactivation = latest.resolve() / "deactivation"
+        if deactivation.exists():
+            self._result.deactivation = self._typed(deactivation, Deactivation)
         for framework in _folders(latest.resolve() / "frameworks"):
             self._read_framework(self._result.info.id.value, framework)
         return self._result
@@ -219,6 +224,7 @@ def restore(agent: Agent, found: Recovered, now: float) -> list[actions.Action]:
         What has to be done, in order.
     """
     agent.counters["recovery_errors"] += found.errors
+    agent.deactivation = found.deactivation
     done: list[actions.Action] = [actions.CollectGarbage(path=path) for path in found.finished]
     for run in found.runs:
         _restore_run(agent, run)

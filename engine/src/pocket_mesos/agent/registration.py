@@ -94,6 +94,7 @@ def _call(agent: "Agent") -> link.Register | link.Reregister:
             for one in all_executors
             for task in (*one.live_tasks, *one.terminated.values())
         ],
+        deactivation=agent.deactivation,
     )
 
 

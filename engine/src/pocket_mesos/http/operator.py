@@ -54,7 +54,11 @@ class Sentences:
 
     def missing(self, field: str) -> Response:
         """Answer a call that lacks ``field``."""
-        return messages.bad_request(f"{self._prefix}Expecting '{field}' to be present")
+        return self.invalid(f"Expecting '{field}' to be present")
+
+    def invalid(self, error: str) -> Response:
+        """Answer a call whose content can't be."""
+        return messages.bad_request(self._prefix + error)
 
     @staticmethod
     def absent(type_: str) -> Response:

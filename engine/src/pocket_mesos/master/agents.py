@@ -1,6 +1,6 @@
 """Agents: registration, pings, disconnection and return; ``losses`` has what goes with them."""
 
-from pocket_mesos.master import actions, frameworks, losses, offers, tasks
+from pocket_mesos.master import actions, deactivation, frameworks, losses, offers, tasks
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.events import PingTimer
 from pocket_mesos.master.state import (
@@ -47,6 +47,8 @@ def reregister(m: Master, call: link.Reregister, stream_id: str, principal: str 
     error = validate(call.agent_info.resources) or _validate_use(call)
     if identity in m.state.removed_agents:
         error = "Agent attempted to re-register after removal"
+    if identity in m.state.gone_agents:
+        error = losses.GONE
     if error is not None:
         _refuse(m, stream_id, error)
         return
@@ -173,6 +175,8 @@ def _admit(m: Master, agent: Agent, held: Held) -> None:
     m.state.next_epoch += 1
     m.state.agents[agent.id] = agent
     m.allocator.add_agent(agent.id, agent.total, held)
+    if not m.state.is_active(agent):
+        m.allocator.deactivate_agent(agent.id)
     _connect(m, agent)
     m.start_timer(PingTimer(agent_id=agent.id, epoch=agent.epoch), m.config.agent_ping_timeout)
 
@@ -209,8 +213,10 @@ def _reconnect(m: Master, agent: Agent, call: link.Reregister, stream_id: str) -
     agent.reregistered_time = m.now
     m.count("slave_reregistrations")
     ponged(m, agent)
-    m.allocator.activate_agent(agent.id)
+    if m.state.is_active(agent):
+        m.allocator.activate_agent(agent.id)
     _connect(m, agent)
+    deactivation.remind(m, agent, call.deactivation)
     _reconcile(m, agent, call)
 
 
@@ -241,6 +247,9 @@ def _end_strangers(m: Master, agent: Agent, framework_ids: list[str]) -> None:
 def _readmit(m: Master, call: link.Reregister, identity: str, stream_id: str) -> None:
     """Admit an agent with the tasks that it brings along."""
     was_unreachable = m.state.unreachable_agents.pop(identity, None) is not None
+    if not was_unreachable:
+        # This master has never seen the agent: what a former leader told it still holds.
+        m.decide(identity, call.deactivation)
     agent = _make(m, call, identity, stream_id)
     agent.reregistered_time = m.now
     m.count("slave_reregistrations")
@@ -252,6 +261,7 @@ def _readmit(m: Master, call: link.Reregister, identity: str, stream_id: str) ->
     for told_task in call.tasks:
         _bring_task(m, agent, told_task, held)
     _admit(m, agent, held)
+    deactivation.remind(m, agent, call.deactivation)
     _end_strangers(
         m,
         agent,

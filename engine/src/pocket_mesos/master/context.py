@@ -5,6 +5,7 @@ from pocket_mesos.master import actions
 from pocket_mesos.master.events import Timer
 from pocket_mesos.master.state import Agent, Config, Framework, State
 from pocket_mesos.protocol import link, scheduler
+from pocket_mesos.protocol.deactivation import Deactivation
 from pocket_mesos.protocol.mesos import TaskStatus
 
 
@@ -55,6 +56,18 @@ class Master:
     def count(self, name: str, by: int = 1) -> None:
         """Count something that /metrics/snapshot shows."""
         self.state.counters[name] = self.state.counters.get(name, 0) + by
+
+    # --- what operators decide -------------------------------------------------------------
+
+    def decide(self, agent_id: str, deactivation: Deactivation | None) -> None:
+        """Enter what operators have decided about an agent; None: nothing, it gets offers."""
+        self.state.draining.discard(agent_id)
+        if deactivation is None:
+            self.state.deactivations.pop(agent_id, None)
+            return
+        self.state.deactivations[agent_id] = deactivation
+        if deactivation.draining is not None:
+            self.state.draining.add(agent_id)
 
     # --- allocation ------------------------------------------------------------------------
 

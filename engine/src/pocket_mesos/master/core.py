@@ -10,6 +10,7 @@ from typing import Any
 from pocket_mesos.allocator import HierarchicalAllocator
 from pocket_mesos.master import (
     agents,
+    deactivation,
     events,
     frameworks,
     launching,
@@ -59,6 +60,7 @@ class Core:
         """
         self._master.now = now
         _EVENTS[type(event)](self._master, event)
+        deactivation.settle(self._master)
         return self._take_actions()
 
     def _take_actions(self) -> list[Action]:
@@ -224,6 +226,10 @@ _EVENTS: dict[type, Callable[[Master, Any], None]] = {
     events.AgentCalled: _agent_called,
     events.AgentDisconnected: lambda m, event: agents.disconnected(m, event.stream_id),
     events.TeardownRequested: _teardown_requested,
+    events.DeactivateRequested: deactivation.deactivate,
+    events.ReactivateRequested: deactivation.reactivate,
+    events.DrainRequested: deactivation.drain,
+    events.GoneRequested: deactivation.mark_gone,
     events.WeightsUpdated: _weights_updated,
     events.AllocationDue: _allocation_due,
     events.TimerFired: _timer_fired,

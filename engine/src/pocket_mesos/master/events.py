@@ -6,6 +6,7 @@ Every event is a value. Streams are known by ids that the edge makes; time comes
 import msgspec
 
 from pocket_mesos.protocol import link, scheduler
+from pocket_mesos.protocol.deactivation import DrainConfig
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,32 @@ class TeardownRequested(Event, frozen=True, kw_only=True):
     framework_id: str
     principal: str | None = None
     """Whom the operator has authenticated as."""
+
+
+class AgentDecided(Event, frozen=True, kw_only=True):
+    """An operator decided something about an agent."""
+
+    agent_id: str
+    principal: str | None = None
+    """Whom the operator has authenticated as."""
+
+
+class DeactivateRequested(AgentDecided, frozen=True, kw_only=True):
+    """The agent is to get no offers."""
+
+
+class ReactivateRequested(AgentDecided, frozen=True, kw_only=True):
+    """It is to get offers again."""
+
+
+class DrainRequested(AgentDecided, frozen=True, kw_only=True):
+    """Its tasks are to end."""
+
+    config: DrainConfig
+
+
+class GoneRequested(AgentDecided, frozen=True, kw_only=True):
+    """It is gone for good."""
 
 
 class WeightsUpdated(Event, frozen=True, kw_only=True):

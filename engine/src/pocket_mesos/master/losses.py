@@ -1,12 +1,14 @@
-"""Agents that go: unreachable, removed, or away with tasks that can't outlive it."""
+"""Agents that go: unreachable, removed, gone, or away with tasks that can't outlive it."""
 
 from pocket_mesos.master import actions, offers, tasks
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.state import MAX_REMEMBERED_AGENTS, Agent, AgentState, Framework, Task
 from pocket_mesos.master.transitions import move_agent
-from pocket_mesos.protocol import mesos, scheduler
+from pocket_mesos.protocol import link, mesos, scheduler
 from pocket_mesos.protocol.base import replace
 from pocket_mesos.protocol.mesos import TaskState
+
+GONE = "Agent has been marked gone"
 
 
 def mark_unreachable(m: Master, agent: Agent) -> None:
@@ -15,7 +17,7 @@ def mark_unreachable(m: Master, agent: Agent) -> None:
         m.count(name)
     m.count("slave_removals/reason_unhealthy")
     m.log(f"Marking agent {agent.id} ({agent.info.hostname}) unreachable: health check timed out")
-    _remember(m.state.unreachable_agents, agent.id, m.now)
+    _remember(m, m.state.unreachable_agents, agent.id)
     since = {"nanoseconds": round(m.now * 1e9)}
     offers.rescind_all(m, agent)
     for task in list(agent.tasks.values()):
@@ -29,11 +31,30 @@ def mark_unreachable(m: Master, agent: Agent) -> None:
 def remove(m: Master, agent: Agent, why: str) -> None:
     """Strike an agent off for good."""
     m.log(f"Removing agent {agent.id} ({agent.info.hostname}): {why}")
-    _remember(m.state.removed_agents, agent.id, m.now)
+    _remember(m, m.state.removed_agents, agent.id)
+    m.decide(agent.id, None)
     offers.rescind_all(m, agent)
     message = f"Agent {agent.info.hostname} removed: {why}"
     for task in list(agent.tasks.values()):
         _lose_task(m, agent, task, TaskState.TASK_LOST, message, "REASON_AGENT_REMOVED", None)
+    _strike_off(m, agent)
+
+
+def mark_gone(m: Master, agent_id: str) -> None:
+    """Strike an agent off at an operator's word, registered or not, never to come back."""
+    m.log(f"Marking agent {agent_id} gone")
+    _remember(m, m.state.gone_agents, agent_id)
+    m.state.unreachable_agents.pop(agent_id, None)
+    m.decide(agent_id, None)
+    agent = m.state.agents.get(agent_id)
+    if agent is None:
+        return
+    for task in list(agent.tasks.values()):
+        aware = m.state.frameworks[task.framework_id].partition_aware
+        state = TaskState.TASK_GONE_BY_OPERATOR if aware else TaskState.TASK_LOST
+        _lose_task(m, agent, task, state, GONE, "REASON_AGENT_REMOVED_BY_OPERATOR", None)
+    offers.rescind_all(m, agent)
+    m.tell(agent, link.Shutdown(message=GONE))
     _strike_off(m, agent)
 
 
@@ -100,7 +121,10 @@ def _lose_task(
         tasks.complete(m, agent, task)
 
 
-def _remember(where: "dict[str, float]", agent_id: str, now: float) -> None:
-    where[agent_id] = now
+def _remember(m: Master, where: "dict[str, float]", agent_id: str) -> None:
+    """Keep in mind since when an agent is not among the registered; forget the oldest."""
+    where[agent_id] = m.now
     while len(where) > MAX_REMEMBERED_AGENTS:
-        del where[next(iter(where))]
+        oldest = next(iter(where))
+        del where[oldest]
+        m.decide(oldest, None)

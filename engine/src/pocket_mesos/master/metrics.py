@@ -108,12 +108,13 @@ def snapshot(runner: Runner) -> dict[str, float]:
 
 
 def _agents(known: State) -> dict[str, float]:
+    active = sum(known.is_active(one) for one in known.agents.values())
     connected = sum(one.connected for one in known.agents.values())
     return {
-        "master/slaves_active": float(connected),
+        "master/slaves_active": float(active),
         "master/slaves_connected": float(connected),
         "master/slaves_disconnected": float(len(known.agents) - connected),
-        "master/slaves_inactive": float(len(known.agents) - connected),
+        "master/slaves_inactive": float(len(known.agents) - active),
         "master/slaves_unreachable": float(len(known.unreachable_agents)),
     }
 

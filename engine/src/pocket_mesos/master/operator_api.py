@@ -1,5 +1,7 @@
-"""POST /api/v1: the operator API's calls that read, and TEARDOWN."""
+"""POST /api/v1: the operator API's calls that read, TEARDOWN, and decisions about agents."""
 
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,16 +19,15 @@ from pocket_mesos.http.operator import (
     pairs,
 )
 from pocket_mesos.http.router import Reply
-from pocket_mesos.master import metrics, operator_views
-from pocket_mesos.master.events import TeardownRequested
+from pocket_mesos.master import events, metrics, operator_views
 from pocket_mesos.master.runner import Runner
 from pocket_mesos.protocol.base import Message
-from pocket_mesos.protocol.mesos import FrameworkID, Opaque
+from pocket_mesos.protocol.deactivation import DrainConfig
+from pocket_mesos.protocol.errors import ProtocolError
+from pocket_mesos.protocol.mesos import AgentID, Duration, DurationInfo, FrameworkID, Opaque
 from pocket_mesos.version import build_info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pocket_mesos.master.core import Core
 
 _SENTENCES = Sentences("master::Call")
@@ -36,10 +37,23 @@ class _Teardown(Message, frozen=True, kw_only=True):
     framework_id: FrameworkID
 
 
+class _OfAgent(Message, frozen=True, kw_only=True):
+    agent_id: AgentID
+
+
+class _DrainAgent(_OfAgent, frozen=True, kw_only=True):
+    max_grace_period: Duration | None = None
+    mark_gone: bool = False
+
+
 class Call(OperatorCall, frozen=True, kw_only=True):
     """A call to the master's operator API."""
 
     teardown: _Teardown | None = None
+    deactivate_agent: _OfAgent | None = None
+    reactivate_agent: _OfAgent | None = None
+    drain_agent: _DrainAgent | None = None
+    mark_agent_gone: _OfAgent | None = None
     set_logging_level: Opaque | None = None
 
 
@@ -56,17 +70,41 @@ _ABSENT = frozenset(
         "UPDATE_MAINTENANCE_SCHEDULE",
         "START_MAINTENANCE",
         "STOP_MAINTENANCE",
-        "DRAIN_AGENT",
-        "DEACTIVATE_AGENT",
-        "REACTIVATE_AGENT",
         "UPDATE_QUOTA",
         "SET_QUOTA",
         "REMOVE_QUOTA",
-        "MARK_AGENT_GONE",
         "SUBSCRIBE",
     }
 )
 """Known to Mesos, absent here."""
+
+
+def _drain(call: _DrainAgent, principal: str | None) -> events.DrainRequested:
+    grace = None
+    if call.max_grace_period is not None:
+        grace = DurationInfo(nanoseconds=call.max_grace_period.nanoseconds)
+        if grace.nanoseconds < 0:
+            raise ProtocolError("Expecting 'max_grace_period' to be non-negative")
+    config = DrainConfig(max_grace_period=grace, mark_gone=call.mark_gone)
+    return events.DrainRequested(agent_id=call.agent_id.value, principal=principal, config=config)
+
+
+def _about_agent(event: type[events.AgentDecided]) -> "_MakeEvent":
+    return lambda call, principal: event(agent_id=call.agent_id.value, principal=principal)
+
+
+_MakeEvent = Callable[[Any, str | None], events.Event]
+
+_WRITES: dict[str, _MakeEvent] = {
+    "TEARDOWN": lambda call, principal: events.TeardownRequested(
+        framework_id=call.framework_id.value, principal=principal
+    ),
+    "DEACTIVATE_AGENT": _about_agent(events.DeactivateRequested),
+    "REACTIVATE_AGENT": _about_agent(events.ReactivateRequested),
+    "DRAIN_AGENT": _drain,
+    "MARK_AGENT_GONE": _about_agent(events.GoneRequested),
+}
+"""What each call that writes asks of the core; the body is that of the call."""
 
 
 class OperatorAPI:
@@ -116,8 +154,8 @@ class OperatorAPI:
             return messages.not_implemented()
         if call.type in _ABSENT:
             return _SENTENCES.absent(call.type)
-        if call.type == "TEARDOWN":
-            return self._teardown(call, principal)
+        if call.type in _WRITES:
+            return self._write(call, call.type, principal)
         if call.type in FILE_CALLS:
             return answer_files(call, self._files, _SENTENCES, principal)
         if call.type is None or call.type not in self._calls:
@@ -134,13 +172,19 @@ class OperatorAPI:
             answer[call.type.lower()] = content
         return messages.api_json(answer)
 
-    def _teardown(self, call: Call, principal: str | None) -> Response:
-        if call.teardown is None:
-            return _SENTENCES.missing("teardown")
-        framework_id = call.teardown.framework_id.value
-        asked = TeardownRequested(framework_id=framework_id, principal=principal)
+    def _write(self, call: Call, type_: str, principal: str | None) -> Response:
+        """Have the core deal with a call that changes something."""
+        body = getattr(call, type_.lower())
+        if body is None:
+            return _SENTENCES.missing(type_.lower())
+        try:
+            asked = _WRITES[type_](body, principal)
+        except ProtocolError as error:
+            return _SENTENCES.invalid(str(error))
         answer = self._runner.feed(asked)
-        return messages.ok() if answer is None else messages.text(answer.status, answer.body)
+        if answer is None or answer.status == HTTPStatus.OK:
+            return messages.ok()
+        return messages.text(answer.status, answer.body)
 
     def _show_master(self) -> dict[str, Any]:
         return {

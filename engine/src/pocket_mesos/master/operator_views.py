@@ -26,7 +26,7 @@ def state(known: State, viewer: Viewer) -> Json:
 def agents(known: State, viewer: Viewer) -> Json:
     """Show all agents."""
     shown = [_agent(known, viewer, one) for one in known.agents.values()]
-    return {"agents": shown} if shown else {}
+    return {"agents": shown, "recovered_agents": []}
 
 
 def frameworks(known: State, viewer: Viewer) -> Json:
@@ -106,8 +106,8 @@ def _agent(known: State, viewer: Viewer, one: Agent) -> Json:
     totals = one.total.to_messages(role="*")
     shown: Json = {
         "agent_info": codec.to_builtins(one.info) | {"checkpoint": True},
-        "active": one.connected,
-        "deactivated": False,
+        "active": known.is_active(one),
+        "deactivated": one.id in known.deactivations,
         "version": one.version,
         "pid": one.pid,
         "registered_time": _time(one.registered_time),
@@ -120,6 +120,11 @@ def _agent(known: State, viewer: Viewer, one: Agent) -> Json:
     offered = summary.visible(summary.offered_by_role(known, sorted(one.offers)), viewer)
     _add_resources(shown, "offered_resources", offered)
     shown["capabilities"] = one.capabilities
+    deactivation = known.deactivations.get(one.id)
+    if deactivation is not None and deactivation.drain_info is not None:
+        shown["drain_info"] = deactivation.drain_info
+        # Whole seconds, as in Mesos.
+        shown["estimated_drain_start_time"] = _time(int(deactivation.drain_start or 0))
     return shown
 
 

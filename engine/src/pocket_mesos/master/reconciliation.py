@@ -38,6 +38,9 @@ def _status(
     lost = framework.unreachable_tasks.get(task_id)
     if lost is not None:
         agent_id = lost.agent_id
+    if agent_id is not None and agent_id in m.state.gone_agents:
+        message = "Reconciliation: Task is gone"
+        return _absent(m, framework, task_id, TaskState.TASK_GONE_BY_OPERATOR, message, agent_id)
     if agent_id is not None and agent_id in m.state.unreachable_agents:
         return _unreachable(m, framework, task_id, agent_id)
     if agent_id is not None and (agent_id in m.state.agents or agent_id in m.state.removed_agents):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from pocket_mesos.authorization import OPEN, Authorizer
+from pocket_mesos.protocol.deactivation import Deactivation
 from pocket_mesos.protocol.mesos import (
     TERMINAL_STATES,
     AgentInfo,
@@ -48,7 +49,7 @@ class AgentState(Enum):
     DISCONNECTED = "DISCONNECTED"
     """Its link is gone; pings still count."""
     REMOVED = "REMOVED"
-    """Unreachable, unregistered or replaced: no longer among the registered."""
+    """Unreachable, unregistered, replaced or gone: no longer among the registered."""
 
 
 @dataclass(slots=True)
@@ -224,6 +225,12 @@ class State:
     """Time since when, by id."""
     removed_agents: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
     """Agents that unregistered or were replaced; they may not come back under that id."""
+    gone_agents: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
+    """Agents that an operator marked gone; they may not come back either."""
+    deactivations: dict[str, Deactivation] = field(default_factory=dict)
+    """By id of an agent that is registered or unreachable."""
+    draining: set[str] = field(default_factory=set)
+    """Agents whose deactivation says that they are draining."""
     frameworks: dict[str, Framework] = field(default_factory=dict)
     completed_frameworks: "OrderedDict[str, Framework]" = field(default_factory=OrderedDict)
     offers: dict[str, Offer] = field(default_factory=dict)
@@ -240,6 +247,10 @@ class State:
     next_epoch: int = 0
     counters: dict[str, int] = field(default_factory=dict)
     """Counts of what happened, by the name that /metrics/snapshot gives it."""
+
+    def is_active(self, agent: Agent) -> bool:
+        """Whether an agent gets offers."""
+        return agent.connected and agent.id not in self.deactivations
 
 
 MAX_REMEMBERED_AGENTS = 102_400

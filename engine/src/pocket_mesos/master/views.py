@@ -34,8 +34,8 @@ def state(
         shown["cluster"] = cluster
     shown |= {
         "capabilities": list(CAPABILITIES),
-        "activated_slaves": float(sum(a.connected for a in known.agents.values())),
-        "deactivated_slaves": float(sum(not a.connected for a in known.agents.values())),
+        "activated_slaves": float(sum(known.is_active(a) for a in known.agents.values())),
+        "deactivated_slaves": float(sum(not known.is_active(a) for a in known.agents.values())),
         "unreachable_slaves": float(len(known.unreachable_agents)),
         "leader": leader.pid,
         "leader_info": leader_info(leader),
@@ -165,17 +165,22 @@ def agent(known: State, one: Agent) -> Json:
     }
     if one.reregistered_time is not None:
         shown["reregistered_time"] = one.reregistered_time
-    return shown | {
+    shown |= {
         "resources": model(one.total),
         "used_resources": model(summary.total(summary.used_of_agent(one))),
         "offered_resources": model(summary.total(offered)),
         "reserved_resources": {},
         "unreserved_resources": model(one.total),
-        "active": one.connected,
-        "deactivated": False,
+        "active": known.is_active(one),
+        "deactivated": one.id in known.deactivations,
         "version": one.version,
         "capabilities": [c.type for c in one.capabilities],
     }
+    deactivation = known.deactivations.get(one.id)
+    if deactivation is not None and deactivation.drain_info is not None:
+        shown["drain_info"] = deactivation.drain_info
+        shown["estimated_drain_start_time_seconds"] = deactivation.drain_start
+    return shown
 
 
 def framework(known: State, viewer: Viewer, one: Framework) -> Json:

@@ -12,6 +12,7 @@ Names are those of Mesos' own internal messages, which do the same jobs.
 
 import msgspec
 
+from pocket_mesos.protocol.deactivation import Deactivation
 from pocket_mesos.protocol.mesos import (
     AgentID,
     AgentInfo,
@@ -79,6 +80,8 @@ class Reregister(LinkMessage, frozen=True, kw_only=True):
     executors: list[Executor] = msgspec.field(default_factory=list)
     tasks: list[Task] = msgspec.field(default_factory=list)
     """All that are not completed, terminal ones with unacknowledged updates included."""
+    deactivation: Deactivation | None = None
+    """What the agent was told last; a master that does not know the agent goes by it."""
 
 
 class Unregister(LinkMessage, frozen=True, kw_only=True):
@@ -186,6 +189,16 @@ class ReconcileTasks(LinkMessage, frozen=True, kw_only=True):
     tasks: list[TaskID] = msgspec.field(default_factory=list)
 
 
+class Deactivate(LinkMessage, frozen=True, kw_only=True):
+    """Operators have decided this about the agent; while it is draining, it kills its tasks."""
+
+    deactivation: Deactivation
+
+
+class Reactivate(LinkMessage, frozen=True, kw_only=True):
+    """Operators have taken the deactivation back."""
+
+
 class Shutdown(LinkMessage, frozen=True, kw_only=True):
     """The agent kills its tasks and exits: it was removed, or another took its place."""
 
@@ -204,5 +217,7 @@ Event = (
     | ShutdownFramework
     | UpdateFramework
     | ReconcileTasks
+    | Deactivate
+    | Reactivate
     | Shutdown
 )

@@ -217,6 +217,17 @@ class DurationInfo(Message, frozen=True, kw_only=True):
     nanoseconds: int
 
 
+class Duration(Message, frozen=True, kw_only=True):
+    """protobuf's own, where Mesos uses that: in calls of operators."""
+
+    seconds: int = 0
+    nanos: int = 0
+
+    @property
+    def nanoseconds(self) -> int:
+        return self.seconds * 10**9 + self.nanos
+
+
 class KillPolicy(Message, frozen=True, kw_only=True):
     grace_period: DurationInfo | None = None
 
