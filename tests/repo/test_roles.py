@@ -110,7 +110,7 @@ def test_every_assertion_says_what_was_found_and_what_to_change():
 
 def test_flag_variables_become_the_flags_of_their_names():
     """mesos_master_<flag> and mesos_agent_<flag> are handed to the engine as <flag>."""
-    other = {"group", "zookeeper_group", "flags", "ready_timeout"}
+    other = {"group", "zookeeper_group", "flags", "restart", "ready_timeout"}
     for role in ("mesos_master", "mesos_agent"):
         table = load(ROOT / "roles" / role / "vars" / "main.yml")[f"__{role}_flags"]
         handed = dict(re.findall(rf"'(\w+)': {role}_(\w+),", table))
