@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mapreduce.client import output, progress, settings, summary
+from mapreduce.client import accounts, output, progress, settings, summary
 from mapreduce.client.output import OutputError
 from mapreduce.client.progress import Progress, Status
 from mapreduce.errors import UsageError
@@ -331,7 +331,8 @@ def _without_files(name: str, found: Sequence[finding.Input]) -> bool:
 
 
 def _place(options: Options, shown: Progress) -> "Place":
-    address, credential = _address(options), settings.credential(options.credential)
+    address = _address(options)
+    credential = settings.credential(options.credential) or accounts.find(address)
     leading = leader.find(address, options.wait, shown.say)
     return Place(
         master=address,

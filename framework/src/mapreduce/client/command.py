@@ -148,7 +148,8 @@ def _add_cluster(group: "argparse._ArgumentGroup") -> None:
         metavar="FILE",
         type=Path,
         help="principal and secret for the master, as Mesos takes them [$MAPREDUCE_CREDENTIAL, "
-        "or $MAPREDUCE_PRINCIPAL and $MAPREDUCE_SECRET]",
+        "$MAPREDUCE_PRINCIPAL and $MAPREDUCE_SECRET, or for clusters that it knows this "
+        "environment's etc/mapreduce.ini]",
     )
     group.add_argument(
         "--advertise",
