@@ -128,6 +128,11 @@ class Daemon:
         """Wait until it answers."""
         eventually(self.serving, f"{self.name} serving at {self.address}")
 
+    def wait_ended(self) -> int:
+        """Wait until it ends by itself; return its exit status."""
+        eventually(lambda: self.dead, f"{self.name} ended")
+        return self._process.returncode
+
     def kill(self) -> None:
         """kill -9"""
         self._process.kill()

@@ -19,6 +19,7 @@ from .custom_executor import RUNNING, executor_info, executor_task
 from .expect import from_executor, reconciled
 from .pocket import HOST, PocketCluster
 from .scheduler import Scheduler, command_task
+from .test_draining import decide, drained_problems, is_drained, listed
 from .wire import JSON_HEADERS, Address, Response, request
 
 if TYPE_CHECKING:
@@ -177,6 +178,35 @@ def resubscribe(masters: list[Address], info: Json) -> tuple[Scheduler, set[tupl
 
     found: Scheduler = eventually(attempt, "a new leader", patience=90)
     return found, refusals
+
+
+@pytest.mark.documented("docs/maintenance")
+def test_the_next_leader_leaves_a_drained_agent_alone(highly_available: HighlyAvailable) -> None:
+    """What operators decided about an agent outlives the leader that they told."""
+    cluster = highly_available.cluster
+    agent_id = cluster.agent.agent_id
+    decide(cluster.master, "DRAIN_AGENT", agent_id, max_grace_period={"seconds": 3})
+    eventually(lambda: is_drained(cluster.master, agent_id), "the agent drained")
+    followers = highly_available.followers()
+    killed = highly_available.leader()
+    killed.kill()
+    scheduler, _ = resubscribe(followers, cluster.framework_info("next"))
+    cluster.master = scheduler.master
+    cluster.schedulers.append(scheduler)
+
+    def returned() -> Json | None:
+        found = cluster.get("/slaves").json()["slaves"]
+        return next((item for item in found if item["id"] == agent_id), None)
+
+    shown = eventually(returned, "the agent re-registered")
+    assert drained_problems(listed(cluster.master, agent_id), shown) == []
+    decide(cluster.master, "REACTIVATE_AGENT", agent_id)
+    scheduler.agent_id = agent_id
+    scheduler.offer()
+    assert [event.kind for event in scheduler.events].count("OFFERS") == 1
+    assert cluster.teardown() == []
+    killed.start()
+    killed.wait_serving()
 
 
 @pytest.mark.transcript(FAILOVER)

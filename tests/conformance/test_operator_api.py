@@ -70,6 +70,14 @@ MASTER_REFUSALS: Table = {
         {"type": "TEARDOWN"},
         refused(400, "Failed to validate master::Call: Expecting 'teardown' to be present"),
     ),
+    "MARK_AGENT_GONE unknown": (
+        {"type": "MARK_AGENT_GONE", "mark_agent_gone": {"agent_id": {"value": "nope"}}},
+        refused(404, "Agent 'nope' not found"),
+    ),
+    "DRAIN_AGENT unknown": (
+        {"type": "DRAIN_AGENT", "drain_agent": {"agent_id": {"value": "nope"}}},
+        refused(400, "Unknown agent"),
+    ),
     "GET_CONTAINERS sent to a master": (
         {"type": "GET_CONTAINERS"},
         refused(400, "Failed to validate master::Call: Expecting 'type' to be present"),

@@ -17,8 +17,11 @@ import pytest
 from . import pymesos_run, zookeeper
 from .cluster import eventually
 from .conftest import GIVEN
+from .expect import refused as refusal
 from .scheduler import PATH, Scheduler, bare_task, command_task, small
 from .secured import AGENT_SECRETS, ROLE, SECRETS, USER, SecuredCluster
+from .test_draining import decide, decided
+from .test_operator_api import call as operator_call
 from .wire import JSON_HEADERS, Address, EventStream, Response, basic, request
 
 if TYPE_CHECKING:
@@ -434,6 +437,23 @@ def test_teardown_needs_the_right(operator: Cluster, reader: Cluster, scheduler:
     assert scheduler.ended is None
     assert request(operator.master, "POST", "/teardown", body).status == 200
     scheduler.wait_ended()
+
+
+@pytest.mark.documented(AUTHORIZATION)
+def test_decisions_about_agents_need_their_rights(operator: Cluster, reader: Cluster) -> None:
+    """Each has its own; to drain an agent that is to be gone takes two of them."""
+    agent_id = operator.agent.agent_id
+    forbidden = refusal(403, "403 Forbidden.")
+    for type_ in ("DEACTIVATE_AGENT", "REACTIVATE_AGENT", "DRAIN_AGENT", "MARK_AGENT_GONE"):
+        answer = operator_call(reader.master, decided(type_, agent_id))
+        assert forbidden.problems(answer) == [], type_
+    for body in (
+        decided("MARK_AGENT_GONE", agent_id),
+        decided("DRAIN_AGENT", agent_id, mark_gone=True),
+    ):
+        assert forbidden.problems(operator_call(operator.master, body)) == []
+    decide(operator.master, "DEACTIVATE_AGENT", agent_id)
+    decide(operator.master, "REACTIVATE_AGENT", agent_id)
 
 
 # --- agents, PyMesos, secrets --------------------------------------------------------------
