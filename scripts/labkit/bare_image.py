@@ -1,36 +1,38 @@
-"""The bare node image: Debian with systemd, as it comes, ready for Ansible.
+"""The bare node image: a distribution with systemd, as it comes, ready for Ansible.
 
-From the registry's Debian image where that can be pulled, from debootstrap where it can't.
+From the registry's image where that can be pulled, from debootstrap where it can't.
 """
 
 import os
 import shlex
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from labkit import cache, digest, engine, host_config
+from labkit import bootstrap, cache, digest, distributions, engine, host_config
+from labkit.distributions import Distribution
 from labkit.paths import CACHE, ROOT
 
 NAME = "mesos-lab-node-bare"
 DEFINITION = ROOT / "scripts" / "image"
-FILES = [DEFINITION / name for name in ("bare.sh", "init-rw", "packages")]
-BASE = os.environ.get("MESOS_LAB_BASE_IMAGE", "debian:12")
-"""The image to start from; any Debian 12 with apt will do."""
+FILES = [DEFINITION / name for name in ("bare.sh", "init-rw")]
+GIVEN = os.environ.get("MESOS_LAB_BASE_IMAGE")
+"""The image to start from instead of the registry's; any of that distribution will do."""
 
 PULL_SECONDS = 45
 """How long a registry may take: an unreachable one must not hold up the lab for long."""
 
-BOOTSTRAPPED = "mesos-lab-debian:12"
+BOOTSTRAPPED = "mesos-lab-base"
 """What debootstrap made, kept so that a change of the definition needs no second one."""
 
 
 def tag() -> str:
     """Return the image's name with the hash of what it is made from."""
-    files = host_config.node_files()
+    distribution = distributions.chosen()
+    files = host_config.node_files(distribution)
     texts = [f"{path} {mode:o} {content!r}" for path, (content, mode) in sorted(files.items())]
-    return f"{NAME}:{digest.of_texts([digest.of_files(FILES, ROOT), BASE, *texts])}"
+    texts += [_base(distribution), *distribution.packages]
+    return f"{NAME}:{distribution.name}-{digest.of_texts([digest.of_files(FILES, ROOT), *texts])}"
 
 
 def ensure() -> str:
@@ -39,77 +41,64 @@ def ensure() -> str:
     if not engine.image_exists(image):
         with cache.only_one("bare-image"):
             if not engine.image_exists(image):
-                _build(image)
-                engine.forget_old_images(NAME)
+                _build(image, distributions.chosen())
+                engine.forget_old_images(label(NAME))
     return image
 
 
-def _build(image: str) -> None:
-    base = _base_image()
-    packages = (DEFINITION / "packages").read_text().split()
+def label(name: str) -> str:
+    """Return the label of images of that name for the nodes' distribution.
+
+    Old images are found by it: those of the other distributions stay.
+    """
+    return f"{name}-{distributions.chosen().name}"
+
+
+def _build(image: str, distribution: Distribution) -> None:
+    base = _base_image(distribution)
     with engine.container(base, "--network", "host") as container:
-        files = host_config.node_files()
+        files = host_config.node_files(distribution)
         files["/usr/local/sbin/init-rw"] = ((DEFINITION / "init-rw").read_bytes(), 0o755)
         files["/root/bare.sh"] = ((DEFINITION / "bare.sh").read_bytes(), 0o755)
         container.put_files(files)
-        container.shell(f"sh /root/bare.sh {' '.join(packages)} && rm /root/bare.sh")
+        packages = " ".join(distribution.packages)
+        container.shell(f"sh /root/bare.sh {packages} && rm /root/bare.sh")
         container.commit(
             image,
             'CMD ["/usr/local/sbin/init-rw"]',
             "ENV container=docker",
-            f"LABEL mesos-lab.image={NAME}",
-            message="Debian with systemd, ready for Ansible",
+            f"LABEL mesos-lab.image={label(NAME)}",
+            message=f"{distribution.name} with systemd, ready for Ansible",
         )
 
 
-def _base_image() -> str:
-    if engine.image_exists(BASE):
-        return BASE
-    print(f"pulling {BASE}", flush=True)
+def _base(distribution: Distribution) -> str:
+    return GIVEN or distribution.image
+
+
+def _base_image(distribution: Distribution) -> str:
+    base = _base(distribution)
+    if engine.image_exists(base):
+        return base
+    print(f"pulling {base}", flush=True)
     try:
-        engine.run("docker", "pull", "--quiet", BASE, timeout=PULL_SECONDS)
+        engine.run("docker", "pull", "--quiet", base, timeout=PULL_SECONDS)
     except (engine.CommandError, subprocess.TimeoutExpired) as problem:
-        print(f"no registry gives {BASE} ({problem}); making it with debootstrap", flush=True)
-        if not engine.image_exists(BOOTSTRAPPED):
-            _bootstrap()
-        return BOOTSTRAPPED
-    return BASE
+        print(f"no registry gives {base} ({problem}); making it with debootstrap", flush=True)
+        made = f"{BOOTSTRAPPED}:{distribution.name}"
+        if not engine.image_exists(made):
+            _bootstrap(distribution, made)
+        return made
+    return base
 
 
-def _bootstrap() -> None:
-    _ensure_debootstrap()
-    packages = (DEFINITION / "packages").read_text().split()
-    options = ["--variant=minbase", f"--include={','.join(packages)}"]
-    if Path(host_config.KEYRING).exists():
-        options.append(f"--keyring={host_config.KEYRING}")
-    address = host_config.archive_address()
+def _bootstrap(distribution: Distribution, image: str) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     # Not below /tmp, which is often mounted without devices.
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="debootstrap-") as folder:
         root = Path(folder) / "root"
-        where = [address] if address else []
-        engine.stream("debootstrap", *options, host_config.RELEASE, str(root), *where)
+        bootstrap.fill(root, distribution, distributions.PACKAGES)
         for package in (root / "var" / "cache" / "apt" / "archives").glob("*.deb"):
             package.unlink()
         pack = f"tar --directory={shlex.quote(str(root))} --one-file-system --numeric-owner -c ."
-        engine.stream("bash", "-o", "pipefail", "-c", f"{pack} | docker import - {BOOTSTRAPPED}")
-
-
-def _ensure_debootstrap() -> None:
-    if os.geteuid() != 0:
-        raise engine.CommandError(
-            f"only root can make {BASE} without a registry. Repeat as root, or load an image of "
-            "Debian 12 into the engine and name it in MESOS_LAB_BASE_IMAGE"
-        )
-    if shutil.which("debootstrap"):
-        return
-    if not shutil.which("apt-get"):
-        raise engine.CommandError(
-            "debootstrap is not installed. Install it, or load an image of Debian 12 into the "
-            "engine and name it in MESOS_LAB_BASE_IMAGE"
-        )
-    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-    wait = ("-o", "DPkg::Lock::Timeout=300")
-    engine.stream("apt-get", "-q", "update")
-    install = ("install", "--no-install-recommends", "debootstrap", "debian-archive-keyring")
-    engine.stream("apt-get", "-q", "-y", *wait, *install)
+        engine.stream("bash", "-o", "pipefail", "-c", f"{pack} | docker import - {image}")

@@ -78,6 +78,11 @@ def forget_old_images(name: str) -> None:
     run("docker", "image", "prune", "--all", "--force", *filters)
 
 
+def architecture() -> str:
+    """Return the processor's kind on which the engine runs containers, as Python names it."""
+    return run("docker", "info", "--format", "{{.Architecture}}")
+
+
 def is_local() -> bool:
     """Tell whether the engine sees this machine's files, so that folders can be mounted."""
     host = run("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")

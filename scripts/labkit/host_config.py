@@ -11,10 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-RELEASE = "bookworm"
-"""The Debian release of the nodes."""
+from labkit.distributions import Distribution
 
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 PROXY_VARIABLES = tuple(
     name
     for scheme in ("http", "https", "no")
@@ -23,17 +21,32 @@ PROXY_VARIABLES = tuple(
 APT_SETTINGS = re.compile(
     r"^Acquire::(http|https|ftp|Retries|Check-|ForceIPv|IndexTargets::\S+::DefaultEnabled)"
 )
+DNF_SETTINGS = """\
+[main]
+gpgcheck=1
+installonly_limit=3
+clean_requirements_on_remove=True
+best=True
+skip_if_unavailable=False
+"""
+"""What an EL 9 system comes with; its dnf has no folder for additions."""
+
 FILE_SETTING = re.compile(r'^Acquire::https::\S*(CAInfo|SslCert|SslKey) "(.+)";$')
 
 Files = dict[str, tuple[bytes, int]]
 """Absolute path in the node: content and mode."""
 
 
-def node_files() -> Files:
-    """Return the files by which a Debian node reaches the archives as this machine does."""
-    files: Files = {}
-    if sources := debian_sources(Path("/etc")):
-        files["/etc/apt/sources.list.d/debian.sources"] = ("".join(sources).encode(), 0o644)
+def node_files(distribution: Distribution) -> Files:
+    """Return the files by which a node reaches the archives as this machine does."""
+    if distribution.vendor == "el":
+        return _el_files()
+    files = _certificates("/usr/local/share/ca-certificates")
+    if sources := apt_sources(Path("/etc"), distribution):
+        files[f"/etc/apt/sources.list.d/{distribution.vendor}.sources"] = (
+            "".join(sources).encode(),
+            0o644,
+        )
         files["/etc/apt/sources.list"] = (b"", 0o644)
     settings = apt_settings()
     if settings:
@@ -41,8 +54,6 @@ def node_files() -> Files:
     for setting in settings:
         if (match := FILE_SETTING.match(setting)) and Path(match[2]).is_file():
             files[match[2]] = (Path(match[2]).read_bytes(), 0o644)
-    for certificate in sorted(Path("/usr/local/share/ca-certificates").glob("**/*.crt")):
-        files[str(certificate)] = (certificate.read_bytes(), 0o644)
     apt = Path("/etc/apt")
     for secret in [apt / "auth.conf", *sorted(apt.glob("auth.conf.d/*.conf"))]:
         if secret.is_file() and os.access(secret, os.R_OK):
@@ -50,20 +61,36 @@ def node_files() -> Files:
     return files
 
 
-def archive_address() -> str | None:
-    """Return the address of the Debian archive that this machine uses, if it uses one."""
-    for stanza in debian_sources(Path("/etc")):
+def _el_files() -> Files:
+    files = _certificates("/etc/pki/ca-trust/source/anchors")
+    if proxy := _proxy("https") or _proxy("http"):
+        files["/etc/dnf/dnf.conf"] = (f"{DNF_SETTINGS}proxy={proxy}\n".encode(), 0o644)
+    return files
+
+
+def _certificates(folder: str) -> Files:
+    own = sorted(Path("/usr/local/share/ca-certificates").glob("**/*.crt"))
+    return {f"{folder}/{path.name}": (path.read_bytes(), 0o644) for path in own}
+
+
+def _proxy(scheme: str) -> str | None:
+    return os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY")
+
+
+def archive_address(distribution: Distribution) -> str | None:
+    """Return the address of the distribution's archive that this machine uses, if it uses one."""
+    for stanza in apt_sources(Path("/etc"), distribution):
         fields = dict(line.split(": ", 1) for line in stanza.strip().splitlines())
-        if RELEASE in fields["Suites"].split():
+        if distribution.release in fields["Suites"].split():
             return fields["URIs"].split()[0]
     return None
 
 
-def debian_sources(etc: Path) -> list[str]:
-    """Return this machine's Debian archives as stanzas of the nodes' release, [] elsewhere."""
+def apt_sources(etc: Path, distribution: Distribution) -> list[str]:
+    """Return this machine's archives as stanzas of the nodes' release, [] on another vendor's."""
     release = _os_release(etc)
     codename = release.get("VERSION_CODENAME", "")
-    if release.get("ID") != "debian" or not codename:
+    if release.get("ID") != distribution.vendor or not codename:
         return []
     folder = etc / "apt" / "sources.list.d"
     entries = [entry for path in sorted(folder.glob("*.sources")) for entry in _stanzas(path)]
@@ -72,12 +99,13 @@ def debian_sources(etc: Path) -> list[str]:
     stanzas: list[str] = []
     for uris, suites, components in entries:
         own = [suite for suite in suites if re.split("[-/]", suite)[0] == codename]
-        wanted = [suite.replace(codename, RELEASE) for suite in own]
+        wanted = [suite.replace(codename, distribution.release) for suite in own]
         if not wanted or "main" not in components:
             continue
         stanza = (
             f"Types: deb\nURIs: {' '.join(uris)}\nSuites: {' '.join(wanted)}\n"
-            f"Components: main\nSigned-By: {KEYRING}\n\n"
+            f"Components: {' '.join(distribution.components)}\n"
+            f"Signed-By: {distribution.keyring}\n\n"
         )
         if stanza not in stanzas:
             stanzas.append(stanza)
@@ -129,7 +157,7 @@ def apt_settings() -> list[str]:
         line for line in dump.splitlines() if APT_SETTINGS.match(line) and not line.endswith('"";')
     ]
     for scheme in ("http", "https"):
-        proxy = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme.upper()}_PROXY")
+        proxy = _proxy(scheme)
         if proxy and not any(line.startswith(f"Acquire::{scheme}::Proxy") for line in settings):
             settings.append(f'Acquire::{scheme}::Proxy "{proxy}";')
     return settings

@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from labkit import bare_image, cache, digest, engine, wheelhouse
+from labkit import bare_image, cache, digest, distributions, engine, wheelhouse
 from labkit.paths import ROOT
 
 NAME = "mesos-lab-node"
@@ -17,6 +17,11 @@ GIVEN = os.environ.get("MESOS_LAB_NODE_IMAGE")
 """An image to take as it is, like one that a bundle brought."""
 
 PLAYBOOK = ROOT / "playbooks" / "node_image.yml"
+CLEAN = """
+if command -v apt-get >/dev/null; then apt-get clean; else dnf --quiet clean all; fi
+rm -rf /var/lib/apt/lists/* /var/log/journal/* /root/.cache /var/lib/dbus/machine-id
+: >/etc/machine-id
+"""
 INSTALL_STAGES = ("defaults", "vars", "files", "templates/install*", "tasks/install*")
 
 
@@ -29,7 +34,7 @@ def definition() -> list[Path]:
 def tag() -> str:
     """Return the image's name with the hash of what it is made from."""
     parts = [bare_image.tag(), wheelhouse.definition(), digest.of_files(definition(), ROOT)]
-    return f"{NAME}:{digest.of_texts(parts)}"
+    return f"{NAME}:{distributions.chosen().name}-{digest.of_texts(parts)}"
 
 
 def ensure() -> str:
@@ -43,7 +48,7 @@ def ensure() -> str:
         with cache.only_one("lab-image"):
             if not engine.image_exists(image):
                 _build(image)
-                engine.forget_old_images(NAME)
+                engine.forget_old_images(bare_image.label(NAME))
     return image
 
 
@@ -55,14 +60,11 @@ def _build(image: str) -> None:
     with engine.container(bare, *options, command=("/usr/local/sbin/init-rw",)) as container:
         container.shell(engine.BOOTED)
         _provision(container.name, wheels)
-        container.shell(
-            "apt-get clean; rm -rf /var/lib/apt/lists/* /var/log/journal/* /root/.cache;"
-            ": >/etc/machine-id; rm -f /var/lib/dbus/machine-id"
-        )
+        container.shell(CLEAN)
         container.commit(
             image,
             'CMD ["/usr/local/sbin/init-rw"]',
-            f"LABEL mesos-lab.image={NAME}",
+            f"LABEL mesos-lab.image={bare_image.label(NAME)}",
             message="A node of Mesos Lab with everything installed",
         )
 

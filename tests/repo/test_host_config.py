@@ -2,6 +2,7 @@
 
 import pytest
 from labkit import host_config
+from labkit.distributions import KNOWN
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_sources_become_those_of_the_nodes_release(etc):
         "Suites: trixie-security\n  trixie-updates\nComponents: main\n\n"
         "Types: deb\nURIs: http://off.test/\nSuites: trixie\nComponents: main\nEnabled: no\n"
     )
-    stanzas = host_config.debian_sources(etc)
+    stanzas = host_config.apt_sources(etc, KNOWN["debian12"])
     fields = [line for stanza in stanzas for line in stanza.splitlines() if "i" in line[:3]]
     assert [stanza.splitlines()[1:3] for stanza in stanzas] == [
         ["URIs: http://two.test/security", "Suites: bookworm-security bookworm-updates"],
@@ -38,7 +39,17 @@ def test_other_distributions_have_no_debian_archive(etc):
     """Nodes then keep the archives that their base image names."""
     (etc / "os-release").write_text("ID=ubuntu\nVERSION_CODENAME=noble\n")
     (etc / "apt" / "sources.list").write_text("deb http://one.test/ubuntu noble main\n")
-    assert host_config.debian_sources(etc) == []
+    assert host_config.apt_sources(etc, KNOWN["debian12"]) == []
+
+
+def test_nodes_of_ubuntu_use_the_archives_of_a_machine_with_ubuntu(etc):
+    """The release's name changes, and universe is asked for, which has Java's libraries."""
+    (etc / "os-release").write_text("ID=ubuntu\nVERSION_CODENAME=noble\n")
+    (etc / "apt" / "sources.list").write_text("deb http://one.test/ubuntu noble-updates main\n")
+    (stanza,) = host_config.apt_sources(etc, KNOWN["ubuntu2204"])
+    assert "URIs: http://one.test/ubuntu\nSuites: jammy-updates\n" in stanza
+    assert "Components: main universe\n" in stanza
+    assert "ubuntu-archive-keyring" in stanza
 
 
 def test_folders_that_pip_reads_are_found(tmp_path):

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from labkit import host_config
+from labkit import distributions, host_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,8 @@ def tracked() -> list[Path]:
 
 def traces() -> set[str]:
     """Return what would give this machine away: its archives, indexes, folders."""
-    sources = "".join(host_config.debian_sources(Path("/etc")))
+    stanzas = [host_config.apt_sources(Path("/etc"), one) for one in distributions.KNOWN.values()]
+    sources = "".join(stanza for found in stanzas for stanza in found)
     settings = " ".join(host_config.pip_environment().values())
     hosts = set(re.findall(r"https?://(?:[^/@\s]*@)?([^/:\s]+)", f"{sources} {settings}"))
     folders = set(host_config.local_folders(host_config.pip_environment()))
