@@ -16,6 +16,8 @@ import yaml
 HERE = Path(__file__).resolve()
 ROOT = HERE.parents[4]
 SCENARIO = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", HERE.parents[2]))
+PROJECT = SCENARIO.parents[1]
+"""The folder that Molecule runs in: the repository, or a role."""
 PROGRAMS = Path(sys.executable).parent
 """Ansible's commands lie beside the interpreter that runs the tests."""
 TIMEOUT = 600
@@ -26,7 +28,9 @@ TIMEOUT = 600
 def target() -> list[str]:
     """Return the options by which Molecule makes Ansible work on the scenario's lab."""
     config = yaml.safe_load((SCENARIO / "molecule.yml").read_text())
-    folders = {"MOLECULE_PROJECT_DIRECTORY": ROOT, "MOLECULE_SCENARIO_DIRECTORY": SCENARIO}
+    if "ansible" not in config:  # a role's scenario, which shares what it says of Ansible
+        config = yaml.safe_load((ROOT / ".config" / "molecule" / "config.yml").read_text())
+    folders = {"MOLECULE_PROJECT_DIRECTORY": PROJECT, "MOLECULE_SCENARIO_DIRECTORY": SCENARIO}
     options = config["ansible"]["executor"]["args"]["ansible_playbook"]
     return [string.Template(option).substitute(folders) for option in options]
 
@@ -57,6 +61,13 @@ def run(name: str, *options: str) -> Run:
     return Run(output=result.stdout, changed=changed)
 
 
+def refusal(name: str, *options: str) -> str:
+    """Run a playbook that has to fail, and return what it says of the reason."""
+    result = _ansible("ansible-playbook", *target(), *options, str(ROOT / name))
+    assert result.returncode != 0, f"{name} went on:\n{result.stdout}"
+    return _failures(_report(result))
+
+
 def ask_controller(pattern: str, expression: str) -> dict[str, Any]:
     """Return what a Jinja expression gives for each host, rendered on the controller."""
     arguments = ("--module-name=ansible.builtin.debug", "--args", json.dumps({"msg": expression}))
@@ -72,6 +83,7 @@ def _ansible(*command: str) -> subprocess.CompletedProcess[str]:
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
         "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
         "ANSIBLE_FORCE_COLOR": "0",
+        "MOLECULE_PROJECT_DIRECTORY": str(PROJECT),
     }
     return subprocess.run(
         [PROGRAMS / command[0], *command[1:]],
