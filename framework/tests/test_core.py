@@ -341,6 +341,61 @@ def test_a_block_that_is_lost_again_and_again_ends_the_job():
     assert f"was lost {LOSSES} times" in fail.message
 
 
+def drained(task_id: str, *, from_executor: bool = True) -> Update:
+    return Update(
+        task_id=task_id,
+        state="TASK_KILLED",
+        from_executor=from_executor,
+        reason="REASON_AGENT_DRAINING",
+    )
+
+
+def test_no_number_of_drained_agents_is_held_against_a_block():
+    """Draining is the operator's will: the block runs elsewhere, however often."""
+    run = Run(1 * MB)
+    for number in range(2 * LOSSES):
+        (launch,) = launches(run.offers(offer(number, f"agent {number}")))
+        (task,) = launch.tasks
+        run(running(task.id))
+        assert run(drained(task.id)) == [Revive()]
+    assert run.unit("map-0").losses == 0
+
+
+def test_an_agent_that_is_drained_before_its_executor_began_gets_no_strike():
+    """The agent ends such an executor; when it is offered again, a new one follows."""
+    run = Run(1 * MB)
+    for number in range(2 * STRIKES):
+        (launch,) = launches(run.offers(offer(number)))
+        (task,) = launch.tasks
+        run(drained(task.id, from_executor=False))
+        assert of(Avoid, run(ExecutorLost(executor_id=launch.executor.id))) == []
+        assert launch.executor.id == f"mapreduce-{number + 1}"
+
+
+def test_an_executor_outlives_the_draining_of_its_agent():
+    """What it keeps counts, and when the agent is offered again it takes tasks."""
+    run = Run(2 * MB)
+    launch, _ = run.kept(blocks=1)
+    run(drained(launch.tasks[1].id))
+    assert run.unit("map-0").state is State.DONE
+    (again,) = launches(run.offers(offer(2)))
+    assert again.executor == launch.executor
+
+
+@pytest.mark.parametrize("state", ["TASK_LOST", "TASK_GONE_BY_OPERATOR"])
+def test_an_agent_marked_gone_takes_along_what_its_executor_kept(state):
+    """What it held is mapped again, and that is no fault of the agent's or the block's."""
+    run = Run(2 * MB)
+    launch, _ = run.kept(blocks=1)
+    task_id, counted = launch.tasks[1].id, launch.tasks[0].id
+    gone = Update(task_id=task_id, state=state, reason="REASON_AGENT_REMOVED_BY_OPERATOR")
+    (uncount,) = of(Uncount, run(gone))
+    assert uncount.task_id == counted
+    assert run.unit("map-1").losses == 0
+    assert run.core.fleet.agents["A"].strikes == 0
+    assert run.core.fleet.agents["A"].executor is None
+
+
 def test_an_agent_whose_executors_do_not_start_is_avoided():
     """Its blocks go elsewhere."""
     run = Run(2 * MB)
@@ -730,6 +785,11 @@ class World:
             case "lose" if target:
                 self.feed(running(target))
                 self.feed(lost(target))
+            case "drain" if target:
+                # Who has it ends it: the executor, once it has begun.
+                self.feed(drained(target, from_executor=choice % 2 == 0))
+            case "gone" if target:
+                self.feed(lost(target, "REASON_AGENT_REMOVED_BY_OPERATOR"))
             case "damage" if target:
                 self.feed(finished(target, intact=False))
             case "unreachable" if target and target.startswith("reduce"):
@@ -744,7 +804,7 @@ class World:
 FAULTS = st.sampled_from(
     [
         *("finish", "lose", "executor", "damage", "late", "failover", "overflow", "time"),
-        *("agent", "result", "unreachable", "removed", "finish", "finish"),
+        *("agent", "result", "unreachable", "removed", "finish", "finish", "drain", "gone"),
     ]
 )
 

@@ -162,7 +162,8 @@ from mapreduce.executor.forkserver import ForkServer
 
 fork_server = ForkServer()
 about = dict(arguments={}, packages=[], prepare=False, patience=1.0, worker_mem=64.0)
-error = fork_server.load(job="wordcount", server="", folder=".", served="", **about)
+fork_server.begin_load(job="wordcount", server="", folder=".", served="", **about)
+error = fork_server.loaded()
 assert not error, error
 pipes = [Pipe(), Pipe()]
 print(fork_server.pid, fork_server.fork(*(theirs for _, theirs in pipes)), flush=True)

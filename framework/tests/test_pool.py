@@ -258,6 +258,20 @@ def test_a_job_that_cannot_be_loaded_fails_every_task(start, folder, heard):
         assert "Missing" in outcome.error
 
 
+def test_a_task_is_killed_while_the_job_is_loaded(start, folder, heard):
+    """Whoever kills it need not wait for the job's code, which may take its time; others do."""
+    waiting = "import time\nfrom pathlib import Path\n"
+    waiting += "while not Path('loaded').exists():\n    time.sleep(0.01)\n"
+    (folder / "job.py").write_text(waiting + JOB)
+    pool = start()
+    for name in ("t0", "t1"):
+        pool.submit(task(folder, name, "fine"))
+    pool.kill("t0")
+    assert heard.next() == ("killed", "t0")
+    (folder / "loaded").touch()
+    assert heard.next() == ("began", "t1")
+
+
 def test_a_job_that_ends_the_process_that_loads_it_is_said_to(start, folder, heard):
     """The executor ends, and its standard error tells why."""
     (folder / "job.py").write_text("import os\nos._exit(3)")

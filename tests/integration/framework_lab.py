@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for the conformance suite's harness
 from conformance.cluster import eventually
 from conformance.pocket import Daemon, PocketCluster
-from conformance.wire import Address, request
+from conformance.wire import JSON_HEADERS, Address, request
 from conformance.zookeeper import ZooKeeper
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ def _tree(top: int, parents: dict[int, int], sandbox: Path) -> Executor:
 
 @dataclass
 class Lab:
-    """ZooKeeper, masters and agents, which tests may kill; `whole` brings back what is dead."""
+    """ZooKeeper, masters and agents, which tests may kill; `whole` brings all of it back."""
 
     pocket: PocketCluster = field(default_factory=PocketCluster)
     zookeeper: ZooKeeper | None = None
@@ -317,11 +317,12 @@ class Lab:
         return self.pocket.agents
 
     def whole(self) -> None:
-        """Start what is dead; wait until all is one cluster, and nothing of a job is left."""
+        """Bring back what is dead or drained; wait until nothing of a job is left."""
         for daemon in (*self.masters, *self.agents):
             if daemon.dead:
                 daemon.start()
                 daemon.wait_serving()
+        eventually(self._reactivate, "all agents reactivated", PATIENCE)
         self.pocket.cluster()
         eventually(lambda: self.frameworks() == [], "no framework left", PATIENCE)
         eventually(lambda: executors(self.pocket.run) == [], "no executor left", PATIENCE)
@@ -339,6 +340,26 @@ class Lab:
     def state(self) -> Any:
         """Return the leader's /state."""
         return eventually(lambda: state_of(self.leader().address), "the leader's state", PATIENCE)
+
+    def decide(self, call: str, agent: Daemon, **fields: object) -> int:
+        """Have an operator decide about an agent; return the answer's status."""
+        port = agent.address.port
+        found = [one["id"] for one in self.state()["slaves"] if one["port"] == port]
+        body = {"type": call, call.lower(): {"agent_id": {"value": found[0]}, **fields}}
+        return request(self.leader().address, "POST", "/api/v1", body, JSON_HEADERS).status
+
+    def drained(self, agent: Daemon) -> bool:
+        """Say whether an agent is drained."""
+        shown = {one["port"]: one.get("drain_info") for one in self.state()["slaves"]}
+        info = shown.get(agent.address.port)
+        return info is not None and info["state"] == "DRAINED"
+
+    def _reactivate(self) -> bool:
+        """Let agents take tasks again; say whether all can."""
+        away = {one["port"] for one in self.state()["slaves"] if one["deactivated"]}
+        drained = [agent for agent in self.agents if agent.address.port in away]
+        answers = [self.decide("REACTIVATE_AGENT", agent) for agent in drained]
+        return set(answers) <= {200}
 
     def frameworks(self) -> list[str]:
         """Return the ids of the frameworks that are registered."""

@@ -110,6 +110,20 @@ def agent_comes_back(job: Job) -> None:
     daemon.start()
 
 
+def drain(job: Job) -> None:
+    """An operator drains the agent; its executor lives on, with what it keeps, and gets nothing."""
+    daemon = job.lab.agent_of(job.victims()[0])
+    assert job.lab.decide("DRAIN_AGENT", daemon) == 200
+    await_(lambda: job.lab.drained(daemon), "the agent drained", job.command)
+
+
+def gone(job: Job) -> None:
+    """An operator strikes the agent off; it ends, and its executor with it."""
+    daemon = job.lab.agent_of(job.victims()[0])
+    assert job.lab.decide("MARK_AGENT_GONE", daemon) == 200
+    assert daemon.wait_ended() == 0
+
+
 def leader(job: Job) -> None:
     job.lab.leader().kill()
 
@@ -145,7 +159,7 @@ REDUCE = Step(
 )
 COLLECT = Step("while results are collected", "collect")
 
-OF_TASKS = (worker, executor, agent, agent_restarts, leader, stall, scheduler)
+OF_TASKS = (worker, executor, agent, agent_restarts, drain, gone, leader, stall, scheduler)
 OF_CLUSTER = (agent, leader, scheduler)
 CASES = [
     *((False, START, harm) for harm in OF_TASKS if harm is not worker),

@@ -276,6 +276,9 @@ class Core:
     def _blame(self, update: events.Update, attempt: Attempt) -> list[Action]:
         """Reckon a loss to who is at fault: the unit, the agent, the executor, or its runs."""
         agent = self.fleet.agents[attempt.executor.agent_id]
+        if update.reason in events.BY_OPERATOR:
+            lost = self.fleet.excuse(attempt.executor, gone=update.reason == events.GONE)
+            return self._lose_runs(lost, self.trouble)
         if update.from_executor and update.state == "TASK_FAILED":
             if update.unreachable:
                 attempt.unit.losses += 1

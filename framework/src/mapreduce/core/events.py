@@ -43,6 +43,10 @@ EXECUTOR_UNHARMED = {
 }
 """Reasons for losing a task that say nothing about its executor."""
 
+GONE = "REASON_AGENT_REMOVED_BY_OPERATOR"
+BY_OPERATOR = {"REASON_AGENT_DRAINING", GONE}
+"""Reasons for losing a task that are an operator's will and nobody's fault."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:

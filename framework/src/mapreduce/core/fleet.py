@@ -101,13 +101,23 @@ class Fleet:
             agent.started = True
             agent.heard = now
 
-    def forget(self, executor: Executor) -> None:
-        """Reckon without an executor, which may be a strike against its agent."""
+    def forget(self, executor: Executor, *, fault: bool = True) -> None:
+        """Reckon without an executor; if that is a fault, it may be a strike against its agent."""
         agent = self.agents[executor.agent_id]
         if agent.executor == executor:
-            agent.strikes += not agent.started
+            agent.strikes += fault and not agent.started
             agent.executor = None
             agent.started = False
+
+    def excuse(self, executor: Executor, *, gone: bool) -> list[str]:
+        """Reckon a lost task to the operator, who drains its agent or has marked it gone.
+
+        Return the executors that are lost with it: those of a draining agent live on, and keep
+        their runs, if they had begun.
+        """
+        if gone or not self.agents[executor.agent_id].started:
+            self.forget(executor, fault=False)
+        return [executor.id] if gone else []
 
     def end(self, executor_id: str) -> None:
         """Note that an executor is no more, for certain."""

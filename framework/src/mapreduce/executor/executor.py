@@ -131,7 +131,7 @@ class Reports:
     def killed(self, task_id: str) -> None:
         """See `pool.Listener`."""
         self._clear(task_id)
-        self._updates.send(task_id, "TASK_KILLED", "killed, as the scheduler asked")
+        self._updates.send(task_id, "TASK_KILLED", "killed, as asked")
 
     def broke(self, error: Exception) -> None:
         """See `pool.Listener`; the scheduler starts another executor."""

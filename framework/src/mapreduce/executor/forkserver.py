@@ -48,7 +48,7 @@ class ForkServerError(MapReduceError):
 class ForkServer:
     """The executor's end. To be made while the process has one thread.
 
-    All calls are for one thread, and wait for their answers.
+    All calls are for one thread, and wait for their answers but for `begin_load`.
     """
 
     def __init__(self) -> None:
@@ -61,10 +61,18 @@ class ForkServer:
         theirs.close()
         self._socket = ours
 
-    def load(self, **about: Any) -> str:
-        """Load the job and return why it cannot be; empty where it can."""
+    def fileno(self) -> int:
+        """Let `wait` tell when there is an answer."""
+        return self._socket.fileno()
+
+    def begin_load(self, **about: Any) -> None:
+        """Have the job loaded, which may take a while; `loaded` is the next call."""
+        self._send({"load": about})
+
+    def loaded(self) -> str:
+        """Wait for the job and return why it cannot be loaded; empty where it can."""
         try:
-            return str(self._ask({"load": about})["error"])
+            return str(self._receive()["error"])
         except ForkServerError as error:
             raise ForkServerError("the process that loaded the job did not survive it") from error
 
@@ -86,8 +94,17 @@ class ForkServer:
             os.waitpid(self.pid, 0)
 
     def _ask(self, request: dict[str, Any], *passed: int) -> dict[str, Any]:
+        self._send(request, *passed)
+        return self._receive()
+
+    def _send(self, request: dict[str, Any], *passed: int) -> None:
         try:
             socket.send_fds(self._socket, [json.dumps(request).encode()], passed)
+        except OSError as error:
+            raise ForkServerError(f"the fork server is gone: {error}") from error
+
+    def _receive(self) -> dict[str, Any]:
+        try:
             answer = self._socket.recv(LARGEST_MESSAGE)
         except OSError as error:
             raise ForkServerError(f"the fork server is gone: {error}") from error

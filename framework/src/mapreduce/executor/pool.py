@@ -127,7 +127,7 @@ class Pool:
 
     def _run(self, count: int, about: dict[str, Any]) -> None:
         try:
-            self._trouble = self._fork_server.load(**about)
+            self._load(about)
             if not self._trouble:
                 for _ in range(count):
                     self._add_worker()
@@ -136,12 +136,25 @@ class Pool:
         except Exception as error:
             self._listener.broke(error)
 
+    def _load(self, about: dict[str, Any]) -> None:
+        """Have the job loaded; tasks can be killed meanwhile, however long that takes."""
+        self._fork_server.begin_load(**about)
+        answer = self._fork_server.fileno()
+        while answer not in wait([self._woken, answer]):
+            self._listen()
+        self._trouble = self._fork_server.loaded()
+        while self._trouble and self._waiting:
+            self._submit(self._waiting.popleft())
+
+    def _listen(self) -> None:
+        self._woken.recv_bytes()
+        what, about = self._told.get()
+        what(about)
+
     def _step(self) -> None:
         for ready in wait([self._woken, *self._workers]):
             if ready is self._woken:
-                self._woken.recv_bytes()
-                what, about = self._told.get()
-                what(about)
+                self._listen()
             elif ready in self._workers:
                 self._hear(self._workers[ready])
         self._hand_out()
