@@ -19,7 +19,8 @@ Lab = Mapping[str, Any]
 
 REACH_SECONDS = 1.0
 REDIRECT = ("--output", "/dev/null", "--write-out", "%{redirect_url}")
-CURL = ("curl", "--silent", "--fail", "--max-time", "5")
+CURL = ("curl", "--silent", "--fail", "--max-time", "5", "--config", "-")
+"""Further settings come by standard input: a secret among the arguments would be everybody's."""
 
 
 class NoLeaderError(Exception):
@@ -42,17 +43,24 @@ def ask(lab: Lab) -> Cluster:
     client = lab["clients"][0]
     for address in lab["masters"].values():
         with suppress(engine.CommandError):
-            location = _curl(client, *REDIRECT, f"http://{address}/redirect")
+            location = _curl(client, "", *REDIRECT, f"http://{address}/redirect")
             leader = location.removeprefix("http:").strip("/").split("/")[0]
-            slaves = json.loads(_curl(client, f"http://{leader}/slaves"))["slaves"]
+            slaves = json.loads(_curl(client, _login(lab), f"http://{leader}/slaves"))["slaves"]
             return Cluster(leader=leader, agents={_address(slave): slave for slave in slaves})
     raise NoLeaderError(
         f"no master of lab {lab['name']} knows a leader; see its nodes' journalctl -u mesos-master"
     )
 
 
-def _curl(client: str, *arguments: str) -> str:
-    return engine.run("docker", "exec", client, *CURL, *arguments)
+def _login(lab: Lab) -> str:
+    """Return the setting of curl that says who asks; nothing where nobody is asked."""
+    account = lab["accounts"].get("readonly")
+    return f'user = "{account["principal"]}:{account["secret"]}"' if account else ""
+
+
+def _curl(client: str, settings: str, *arguments: str) -> str:
+    command = ("docker", "exec", "--interactive", client, *CURL, *arguments)
+    return engine.run(*command, stdin=settings.encode())
 
 
 def _address(slave: Mapping[str, Any]) -> str:
@@ -95,6 +103,11 @@ def _offer(agent: Mapping[str, Any]) -> str:
 
 def _how_to_open(lab: Lab, cluster: Cluster, from_here: bool) -> Iterator[str]:
     yield ""
+    user = ""
+    if account := lab["accounts"].get("readonly"):
+        user = f"--user {account['principal']} "
+        yield "The cluster asks who comes; .lab/" + lab["name"] + "/lab.json has the accounts:"
+        yield f"  {', '.join(one['principal'] for one in lab['accounts'].values())}"
     if from_here:
         yield f"Open http://{cluster.leader}/state, or count a text of your own:"
         yield "  .venv/bin/mapreduce run wordcount FILE --master " + lab["zookeeper"]
@@ -102,7 +115,7 @@ def _how_to_open(lab: Lab, cluster: Cluster, from_here: bool) -> Iterator[str]:
     client = lab["clients"][0]
     yield "This machine can't open the nodes' addresses: its Docker engine runs in a VM or"
     yield "elsewhere. Everything works from inside the lab, with files that docker cp brings:"
-    yield f"  docker exec {client} curl -s http://{cluster.leader}/state"
+    yield f"  docker exec -it {client} curl -s {user}http://{cluster.leader}/state"
     yield f"  docker exec -it {client} mapreduce run wordcount FILE"
 
 

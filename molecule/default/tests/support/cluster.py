@@ -30,9 +30,13 @@ def four_letter_word(node: Node, word: str) -> str:
             return answer.read()
 
 
-def ask(node: Node, path: str, port: int = MASTER_PORT) -> requests.Response:
+def ask(
+    node: Node, path: str, port: int = MASTER_PORT, account: str | None = "readonly"
+) -> requests.Response:
     """Return a node's own answer, redirects not followed."""
-    return requests.get(f"http://{node.address}:{port}{path}", timeout=15, allow_redirects=False)
+    url = f"http://{node.address}:{port}{path}"
+    login = inventory.account(account) if account else None
+    return requests.get(url, auth=login, timeout=15, allow_redirects=False)
 
 
 def leaders() -> list[Node]:

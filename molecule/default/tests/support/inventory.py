@@ -4,7 +4,9 @@ Everything the tests expect comes from here, never from the nodes they examine.
 """
 
 import functools
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import testinfra
@@ -20,6 +22,8 @@ class Node:
     address: str
     container: str
     groups: frozenset[str]
+    lab: str
+    """Folder on the controller that holds what the lab leaves there."""
     variables: dict[str, Any]
 
     @property
@@ -34,6 +38,7 @@ class Node:
 
 # Rendered by Ansible itself on the controller, for each host; no node is contacted.
 _FACTS = """{{ {'address': node_address, 'container': ansible_host, 'groups': group_names,
+  'lab': lab_state_dir,
   'variables': hostvars[inventory_hostname] | dict2items
     | selectattr('key', 'match', 'mesos_|zookeeper_|mapreduce_') | items2dict} }}"""
 
@@ -53,3 +58,10 @@ def group(name: str) -> list[Node]:
     members = [node for node in nodes().values() if name in node.groups]
     assert members, f"group {name} of the inventory is empty"
     return members
+
+
+def account(name: str) -> tuple[str, str] | None:
+    """Return principal and secret of an account of the lab; None where nobody needs one."""
+    lab = Path(next(iter(nodes().values())).lab)
+    accounts = json.loads((lab / "lab.json").read_text())["accounts"]
+    return (accounts[name]["principal"], accounts[name]["secret"]) if accounts else None

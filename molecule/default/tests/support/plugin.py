@@ -27,7 +27,7 @@ def leader() -> Node:
 @pytest.fixture
 def tasks(leader: Node) -> Iterator[Launcher]:
     """Return a framework that is registered through ZooKeeper; its tasks end with the test."""
-    with launcher(cluster.zookeeper_address()) as framework:
+    with launcher(cluster.zookeeper_address(), inventory.account("operator")) as framework:
         yield framework
 
 

@@ -150,16 +150,19 @@ def _fits(task: Task, offer: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def launcher(master: str) -> Iterator[Launcher]:
+def launcher(master: str, account: tuple[str, str] | None) -> Iterator[Launcher]:
     """Register a checkpointing framework; tear it down, and its tasks with it, at the end."""
-    framework = {
+    principal, secret = account or (None, None)
+    framework: dict[str, object] = {
         "user": "root",
         "name": f"tests-{uuid.uuid4().hex[:8]}",
         "checkpoint": True,
         "failover_timeout": 60.0,
     }
     scheduler = Launcher()
-    driver = MesosSchedulerDriver(scheduler, framework, master)
+    if principal:
+        framework["principal"] = principal
+    driver = MesosSchedulerDriver(scheduler, framework, master, principal=principal, secret=secret)
     driver.start()
     try:
         scheduler.wait_registered()
