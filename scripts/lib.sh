@@ -88,6 +88,14 @@ export_docker_host() {
     if [[ -n $host && $host != unix:///var/run/docker.sock ]]; then export DOCKER_HOST=$host; fi
 }
 
+# With MITOGEN=1 Ansible keeps a Python running on each node instead of starting one a task.
+use_mitogen() {
+    [[ -n ${MITOGEN:-} ]] || return 0
+    ANSIBLE_STRATEGY_PLUGINS=$("$VENV/bin/python" -c \
+        'import ansible_mitogen, pathlib; print(pathlib.Path(ansible_mitogen.__file__).parent / "plugins" / "strategy")')
+    export ANSIBLE_STRATEGY_PLUGINS ANSIBLE_STRATEGY=mitogen_linear
+}
+
 # apt-get that asks nothing, waits for another apt to finish and, with a bundle, knows only its packages.
 apt_get() {
     local options=(-q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
