@@ -90,7 +90,7 @@ def checked(root: Path = ROOT) -> dict[str, Variable]:
     """Return every variable whose value is checked, by name."""
     of_roles = [one for role in roles(root) for one in variables(role)]
     of_playbooks = [one for listed in playbook_variables(root).values() for one in listed]
-    told = [one for one in of_playbooks if one.forms or one.choices or one.type == "bool"]
+    told = [one for one in of_playbooks if one.forms or one.choices]
     return {one.name: one for one in (*told, *of_roles)}
 
 

@@ -77,10 +77,30 @@ class TestRole:
         assert stages == [stage for stage in STAGES if stage in stages]
         assert "preflight" in stages
 
-    def test_there_is_a_readme_and_a_check_of_the_inventory(self, role):
-        """Each role explains itself, and brings its part of playbooks/preflight.yml."""
+    def test_there_is_a_readme_and_a_check_of_values(self, role):
+        """Each role explains itself, and says what preflight is to hold its variables to."""
         assert (role / "README.md").read_text().startswith(f"# {role.name}\n")
-        assert (role / "tasks" / "inventory.yml").exists()
+        assert (role / "meta" / "values.yml").exists()
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+@pytest.mark.parametrize("scenario", ["default", "alternative"])
+def test_there_are_both_scenarios(role, scenario):
+    """Each role is tried with its defaults and with other values, on a node of its own."""
+    folder = role / "molecule"
+    assert (folder / "converge.yml").exists()
+    assert list((folder / "tests").glob("test_*.py"))
+    assert (folder / scenario / "molecule.yml").exists()
+    values = load(folder / scenario / "vars.yml")
+    assert bool(values) == (scenario == "alternative")
+
+
+def test_preflight_asks_every_role_that_has_questions():
+    """What a role says of the inventory beyond single values is asked before anything else."""
+    preflight = load(ROOT / "playbooks" / "preflight.yml")[0]["tasks"]
+    asked = next(task["loop"] for task in preflight if "loop" in task)
+    answers = [role.name for role in ROLES if (role / "tasks" / "inventory.yml").exists()]
+    assert sorted(asked) == answers
 
 
 @pytest.mark.parametrize("role", sorted(SERVICES))
@@ -110,7 +130,7 @@ def test_every_assertion_says_what_was_found_and_what_to_change():
 
 def test_flag_variables_become_the_flags_of_their_names():
     """mesos_master_<flag> and mesos_agent_<flag> are handed to the engine as <flag>."""
-    other = {"group", "zookeeper_group", "flags", "restart", "ready_timeout"}
+    other = {"group", "zookeeper_group", "flags", "hardening", "restart", "ready_timeout"}
     for role in ("mesos_master", "mesos_agent"):
         table = load(ROOT / "roles" / role / "vars" / "main.yml")[f"__{role}_flags"]
         handed = dict(re.findall(rf"'(\w+)': {role}_(\w+),", table))
