@@ -38,9 +38,10 @@ class RefusedError(ClusterError):
 class Answer:
     """What a daemon answered to one request."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, location: str = "") -> None:
         self.status = status
         self.body = body
+        self.location = location
 
     @property
     def text(self) -> str:
@@ -73,7 +74,8 @@ class Daemon:
         try:
             connection.request(method, path, body=content, headers=headers)
             response = connection.getresponse()
-            answer = Answer(response.status, response.read())
+            location = response.getheader("Location", "")
+            answer = Answer(response.status, response.read(), location)
         except (OSError, http.client.HTTPException) as error:
             raise NoAnswerError(f"{self.address} does not answer: {error}") from error
         finally:
