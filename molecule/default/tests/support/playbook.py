@@ -3,15 +3,18 @@
 import functools
 import json
 import os
+import signal
 import string
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from support.waiting import wait_for
 
 HERE = Path(__file__).resolve()
 ROOT = HERE.parents[4]
@@ -68,6 +71,20 @@ def refusal(name: str, *options: str) -> str:
     return _failures(_report(result))
 
 
+def interrupt(name: str, *options: str, when: Callable[[], object]) -> None:
+    """Start a playbook and kill it, as a closed laptop would, as soon as something is so."""
+    process = subprocess.Popen(
+        [PROGRAMS / "ansible-playbook", *target(), *options, str(ROOT / name)],
+        env=_environment(), cwd=ROOT, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_for(f"the moment to interrupt {name}", when, seconds=TIMEOUT)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def ask_controller(pattern: str, expression: str) -> dict[str, Any]:
     """Return what a Jinja expression gives for each host, rendered on the controller."""
     arguments = ("--module-name=ansible.builtin.debug", "--args", json.dumps({"msg": expression}))
@@ -78,22 +95,25 @@ def ask_controller(pattern: str, expression: str) -> dict[str, Any]:
 
 
 def _ansible(*command: str) -> subprocess.CompletedProcess[str]:
-    settings = {
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-        "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
-        "ANSIBLE_FORCE_COLOR": "0",
-        "MOLECULE_PROJECT_DIRECTORY": str(PROJECT),
-    }
     return subprocess.run(
         [PROGRAMS / command[0], *command[1:]],
-        env=os.environ | settings,
+        env=_environment(),
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
         check=False,
     )
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "MOLECULE_PROJECT_DIRECTORY": str(PROJECT),
+    }
 
 
 def _report(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
