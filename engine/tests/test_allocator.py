@@ -107,6 +107,24 @@ def test_headroom_is_kept_for_a_guarantee_that_nobody_takes_up() -> None:
     assert offer.resources == bundle("cpus:1;mem:1000")
 
 
+def test_shares_and_filters_are_counted_by_role() -> None:
+    """Of roles with frameworks: what they hold of what is scarcest, and refusals that hold."""
+    made = allocator()
+    for name, role in (("A", "a"), ("B", "a"), ("C", "c")):
+        made.add_framework(name, [role], [], gpus=False)
+    made.add_agent("S0", bundle("cpus:4;mem:1000"), {})
+    made.add_agent("S1", bundle("cpus:4;mem:1000"), {})
+    first, second = made.allocate(0.0)
+    made.recover(first.framework, first.role, first.agent, first.resources, refuse_seconds=5)
+    made.hold("C", "c", first.agent, bundle("cpus:1;mem:500"))
+    assert made.shares()[second.role] == (0.5 if second.role == "a" else 0.75)
+    counts = {"a": 0, "c": 0}
+    assert made.active_filters(4.0) == counts | {first.role: 1}
+    assert made.active_filters(6.0) == counts
+    made.remove_framework("C")
+    assert list(made.shares()) == list(made.active_filters(0.0)) == ["a"]
+
+
 def one_framework() -> HierarchicalAllocator:
     made = allocator()
     made.add_framework("F", ["r"], [], gpus=False)

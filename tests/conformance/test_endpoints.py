@@ -19,12 +19,12 @@ from .endpoints import (
     MASTER_SHAPES,
     Request,
 )
-from .scheduler import command_task
+from .scheduler import NEVER, command_task
 from .wire import Address, Response, request
 
 if TYPE_CHECKING:
     from .cluster import Cluster
-    from .scheduler import Scheduler
+    from .scheduler import Json, Scheduler
     from .shape import Shape
 
 
@@ -243,6 +243,47 @@ def test_metrics_count(cluster: Cluster, busy: Scheduler) -> None:
     for snapshot, name in ((master, "master"), (agent, "slave")):
         assert 0 < snapshot[f"{name}/cpus_used"] <= snapshot[f"{name}/cpus_total"]
         assert snapshot[f"{name}/uptime_secs"] > 0
+
+
+def role_problems(snapshot: Json, role: str) -> list[str]:
+    """Say what is wrong with the metrics of a role that runs something and has refused offers."""
+    prefix = "allocator/mesos"
+    names = [
+        f"{prefix}/roles/{role}/shares/dominant",
+        f"{prefix}/offer_filters/roles/{role}/active",
+    ]
+    names += [f"{prefix}/quota/roles/{role}/resources/{name}/consumed" for name in ("cpus", "mem")]
+    problems = [f"{name}: {snapshot.get(name)}" for name in names if not snapshot.get(name, 0) > 0]
+    if not problems and snapshot[names[0]] > 1:
+        problems.append(f"{names[0]} is more than all")
+    problems += [
+        f"all roles together consume less {name} than {role}"
+        for name in ("cpus", "mem")
+        if snapshot.get(f"{prefix}/quota/roles//resources/{name}/consumed", 0)
+        < snapshot.get(f"{prefix}/quota/roles/{role}/resources/{name}/consumed", 0)
+    ]
+    return problems
+
+
+@pytest.mark.transcript("master/running/GET_metrics_snapshot.json")
+def test_metrics_of_roles(cluster: Cluster) -> None:
+    """A role's share, use and refusals are shown while it has frameworks."""
+    scheduler = cluster.subscribe("metrics")
+    (role,) = scheduler.framework_info["roles"]
+    agent_id = cluster.agent.agent_id
+    task = command_task("consumes", agent_id, "sleep 1000")
+    scheduler.launch(scheduler.offer(), task, refuse_seconds=NEVER)
+    scheduler.wait_status("consumes", "TASK_RUNNING")
+    assert role_problems(cluster.get("/metrics/snapshot").json(), role) == []
+    cluster.teardown()
+    assert not [name for name in cluster.get("/metrics/snapshot").json() if f"/{role}/" in name]
+
+
+@transcripts.recorded
+@pytest.mark.transcript("master/running/GET_metrics_snapshot.json")
+def test_real_mesos_measures_roles_so() -> None:
+    """The recorded metrics of a role with tasks and filters meet what is asserted."""
+    assert role_problems(transcripts.body("master/running/GET_metrics_snapshot.json"), "dev") == []
 
 
 @pytest.mark.transcript("master/http/metrics_bad_timeout.json")

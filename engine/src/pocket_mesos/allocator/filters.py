@@ -32,6 +32,11 @@ class OfferFilters:
                 del agents[agent]
         return any(refused.contains(resources) for _, refused in live)
 
+    def active(self, client: Client, now: float) -> int:
+        """Return how many refusals of a client hold."""
+        agents = self._refused.get(client, {})
+        return sum(until > now for refusals in agents.values() for until, _ in refusals)
+
     def forget_client(self, client: Client) -> None:
         """Drop all that a client refused."""
         self._refused.pop(client, None)

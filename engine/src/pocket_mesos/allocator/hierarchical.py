@@ -227,6 +227,17 @@ class HierarchicalAllocator:
         """Return the scalars that a role holds."""
         return self._consumed.get(role, {})
 
+    def shares(self) -> dict[str, float]:
+        """Return the dominant share of each role that has a framework."""
+        return {role: self._roles.share(role) for role in self._members}
+
+    def active_filters(self, now: float) -> dict[str, int]:
+        """Return how many refusals hold in each role that has a framework."""
+        return {
+            role: sum(self._filters.active((framework, role), now) for framework in members.names)
+            for role, members in self._members.items()
+        }
+
     # --- allocation ------------------------------------------------------------------------
 
     def allocate(self, now: float, agents: Iterable[str] | None = None) -> list[Allocation]:

@@ -45,6 +45,11 @@ class DRFSorter:
     def __len__(self) -> int:
         return len(self._clients)
 
+    @property
+    def names(self) -> Iterable[str]:
+        """All clients, in no particular order."""
+        return self._clients.keys()
+
     def add(self, name: str, weight: float = 1.0) -> None:
         """Add a client that has nothing yet."""
         client = self._clients[name] = _Client(name, weight)

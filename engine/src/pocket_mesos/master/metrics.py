@@ -4,10 +4,11 @@ import os
 
 from pocket_mesos.flags import parse_duration
 from pocket_mesos.master import summary
+from pocket_mesos.master.core import Core
 from pocket_mesos.master.runner import Runner
 from pocket_mesos.master.state import FrameworkState, State
 from pocket_mesos.protocol.mesos import TaskState
-from pocket_mesos.resources import EMPTY
+from pocket_mesos.resources import EMPTY, Resources
 
 _COUNTERS = (
     "dropped_messages",
@@ -103,6 +104,8 @@ def snapshot(runner: Runner) -> dict[str, float]:
     shown["allocator/mesos/allocation_runs"] = float(known.counters.get("allocation_runs", 0))
     shown |= runner.allocation_times.shown("allocator/mesos/allocation_run_ms")
     shown |= _agents(known) | _frameworks(known) | _tasks(known) | _resources(known)
+    if runner.core is not None:
+        shown |= _roles(runner.core, runner.now)
     shown["master/outstanding_offers"] = float(len(known.offers))
     return dict(sorted(shown.items()))
 
@@ -161,6 +164,32 @@ def _resources(known: State) -> dict[str, float]:
             shown[f"{prefix}/total"] = whole
             shown[f"{prefix}/offered_or_allocated"] = held.scalar(name)
     return shown
+
+
+def _roles(core: Core, now: float) -> dict[str, float]:
+    """Return what the allocator knows of roles that have frameworks."""
+    shown = {}
+    for role, share in core.allocator.shares().items():
+        shown[f"allocator/mesos/roles/{role}/shares/dominant"] = share
+    for role, count in core.allocator.active_filters(now).items():
+        shown[f"allocator/mesos/offer_filters/roles/{role}/active"] = float(count)
+    for role, used in _used_by_role(core.state).items():
+        for name in _SCALARS:
+            if used.scalar(name):
+                shown[f"allocator/mesos/quota/roles/{role}/resources/{name}/consumed"] = (
+                    used.scalar(name)
+                )
+    return shown
+
+
+def _used_by_role(known: State) -> dict[str, Resources]:
+    """Add up what runs, by role; the root of all roles, whose name is empty, has the whole."""
+    used: dict[str, Resources] = {}
+    for framework in known.frameworks.values():
+        for role, resources in summary.used_of_framework(framework).items():
+            for one in ("", role):
+                used[one] = used.get(one, EMPTY) + resources
+    return used
 
 
 def _system() -> dict[str, float]:
