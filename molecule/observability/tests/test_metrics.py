@@ -85,6 +85,6 @@ def test_account_is_nobody_elses(node):
     """The read-only account is in no process' arguments, and no file that others may read."""
     secret = node.run("cut -d ' ' -f 2 /etc/mesos-exporter.account").strip()
     assert len(secret) >= 16
-    assert node.host.file("/etc/mesos-exporter.account").mode == 0o600
+    assert node.host.file("/etc/mesos-exporter.account").mode == 0o400
     assert secret not in node.run("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
     assert secret not in node.run(f"curl -sf http://{node.address}:9110/metrics")

@@ -5,8 +5,8 @@
 KIND=WHERE is master=http://host:port, agent=http://host:port or zookeeper=host:port. All are
 asked whenever /metrics is; one that gives no answer shows as mesos_exporter_source_up 0, the
 others all the same. The account that masters and agents want is the line "principal secret" of
-the file `account` in the folder $CREDENTIALS_DIRECTORY, where there is one. Python 3.9 or newer,
-and nothing else: a node of real Mesos has no environment of ours to put a library into.
+the file $MESOS_EXPORTER_ACCOUNT; an empty file is no account. Python 3.9 or newer and nothing else:
+a node of real Mesos has no environment of ours to put a library into.
 """
 
 import base64
@@ -102,9 +102,7 @@ def ask(kind: str, where: str) -> list[Sample]:
 
 
 def _account() -> str:
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    file = Path(folder, "account") if folder else None
-    return file.read_text().strip() if file and file.exists() else ""
+    return Path(os.environ["MESOS_EXPORTER_ACCOUNT"]).read_text().strip()
 
 
 def _four_letter_word(where: str, word: str) -> str:
