@@ -90,6 +90,18 @@ def test_bad_inventory_stops_the_run(hosts, variables, words, tmp_path):
     assert later == set()
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("name", ["docker", "single", "vagrant", "vagrant-small", "example"])
+def test_the_inventories_of_the_repository_pass(name):
+    """What the project itself declares is right, on any machine."""
+    program = Path(sys.executable).parent / "ansible-playbook"
+    result = subprocess.run(
+        [program, "--inventory", f"inventory/{name}", "playbooks/preflight.yml"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 @pytest.fixture
 def taken() -> Iterator[None]:
     """Have a Docker network, no lab's, that holds a name and a subnet."""

@@ -2,13 +2,18 @@
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support import inventory, playbook
 from support.inventory import Node
+from support.waiting import wait_for
 
 PLAYBOOK = "playbooks/nodes.yml"
 PACKAGES = ["ca-certificates", "curl", "iproute2", "procps", "python3", "python3-venv"]
+
+PACKAGE = "bsdextrautils"
+"""One that nothing here needs."""
 
 
 @pytest.fixture
@@ -61,24 +66,33 @@ def test_a_full_disk_is_refused(node):
     assert playbook.run(PLAYBOOK).changed == set()
 
 
+def with_package() -> str:
+    """Return the option by which the role has one package more to install."""
+    return f"--extra-vars={json.dumps({'node_packages': [*PACKAGES, PACKAGE]})}"
+
+
 def test_a_half_installed_package_is_completed(node):
     """A package that an interrupted installation left unpacked is found and installed."""
-    name = "bsdextrautils"
     node.run(
-        f"apt-get -q -y purge {name} && cd /root && apt-get -q update && apt-get -q download {name}"
-        f" && dpkg --unpack {name}_*.deb && rm {name}_*.deb"
+        f"apt-get -q -y purge {PACKAGE} && cd /root && apt-get -q update"
+        f" && apt-get -q download {PACKAGE} && dpkg --unpack {PACKAGE}_*.deb && rm {PACKAGE}_*.deb"
     )
-    assert not node.host.package(name).is_installed
-    wanted = [*node.variables.get("node_packages", PACKAGES), name]
-    playbook.run(PLAYBOOK, f"--extra-vars={json.dumps({'node_packages': wanted})}")
-    assert node.host.package(name).is_installed
+    assert not node.host.package(PACKAGE).is_installed
+    playbook.run(PLAYBOOK, with_package())
+    assert node.host.package(PACKAGE).is_installed
 
 
-def test_a_lost_node_is_named_and_found_again(node):
-    """A node without power is unreachable, by name; started, it is as before."""
-    subprocess.run(["docker", "kill", node.container], check=True)
-    message = playbook.refusal(PLAYBOOK)
-    assert message.startswith(f"{node.name}: ")
+def test_a_node_lost_in_the_middle_is_named_and_found_again(node):
+    """A node that dies while a role is at work is unreachable, by name; then it gets the rest."""
+    node.run(f"apt-get -q -y purge {PACKAGE}")
+    hold = "import fcntl, time; fcntl.lockf(open('/var/lib/dpkg/lock-frontend', 'w'), 2); "
+    node.run(f'systemd-run --unit=holder --collect python3 -c "{hold} time.sleep(3600)"')
+    waits = "pgrep --full ' /var/lib/dpkg/lock-fronten[d] ' || true"
+    with ThreadPoolExecutor(1) as pool:
+        message = pool.submit(playbook.refusal, PLAYBOOK, with_package())
+        wait_for("the role to wait for the package manager", lambda: node.run(waits), seconds=600)
+        subprocess.run(["docker", "kill", node.container], check=True)
+        assert message.result().startswith(f"{node.name}: ")
     playbook.run("playbooks/lab_up.yml")
-    playbook.run(PLAYBOOK)
-    assert playbook.run(PLAYBOOK).changed == set()
+    playbook.run(PLAYBOOK, with_package())
+    assert node.host.package(PACKAGE).is_installed
