@@ -123,6 +123,7 @@ FORMS = {
     ),
     "url": _form("a URL such as https://host/path", r"[a-z][a-z0-9+]*://[^\s/]*/?[^\s/]\S*"),
     "checksum": _form("sha256: and 64 hexadecimal digits", r"sha256:[0-9a-f]{64}"),
+    "checksum of 512 bits": _form("sha512: and 128 hexadecimal digits", r"sha512:[0-9a-f]{128}"),
     "release": _form("12 hexadecimal digits", r"[0-9a-f]{12}"),
     "fingerprint": _form("a fingerprint of 40 or 64 hexadecimal digits", _FINGERPRINT),
     "key": _form("an armoured public key", r"-----BEGIN PGP PUBLIC KEY BLOCK-----[\s\S]+-----\s*"),
