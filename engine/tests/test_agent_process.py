@@ -89,6 +89,7 @@ async def agents(tmp_path: Path, master: FakeMaster) -> AsyncIterator[Start]:
     yield start
     for agent in made:
         text = agent.log.read_text() if agent.log.exists() else ""
+        print(text)  # shown with a failure
         agent.clean()
         assert "Traceback" not in text, text
 

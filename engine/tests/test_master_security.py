@@ -7,7 +7,7 @@ import pytest
 from master_world import FakeAgent, FakeScheduler, World, small, task
 
 from pocket_mesos.authorization import Authorizer, Viewer, parse
-from pocket_mesos.master import actions, events, operator_views, views
+from pocket_mesos.master import actions, events, operator_views, role_views, views
 
 ANY = {"type": "ANY"}
 
@@ -229,8 +229,8 @@ def test_views_leave_out_what_is_not_granted() -> None:
     assert [one["id"] for one in views.tasks(state, ops)["tasks"]] == ["t"]
     assert operator_views.tasks(state, nobody)["tasks"] == []
     assert len(operator_views.tasks(state, ops)["tasks"]) == 1
-    assert views.roles(state, nobody) == {"roles": []}
-    assert [one["name"] for one in views.roles(state, ops)["roles"]] == ["r"]
+    assert role_views.roles(state, nobody) == {"roles": []}
+    assert [one["name"] for one in role_views.roles(state, ops)["roles"]] == ["r"]
     for viewer, count in ((nobody, 0), (ops, 2)):
         (shown,) = views.slaves(state, viewer)["slaves"]
         assert len(shown["used_resources_full"]) == count

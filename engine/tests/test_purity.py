@@ -69,6 +69,8 @@ PURE = [
             "offers.py",
             "operator_views.py",
             "reconciliation.py",
+            "role_views.py",
+            "sharing.py",
             "state.py",
             "summary.py",
             "tasks.py",

@@ -178,8 +178,11 @@ class HierarchicalAllocator:
             self._roles.update_weight(role, weight)
 
     def set_quota(self, role: str, quota: Quota) -> None:
-        """Give a role its guarantees and limits."""
-        self._quotas[role] = quota
+        """Give a role its guarantees and limits; an empty quota is none."""
+        if quota == NO_QUOTA:
+            self._quotas.pop(role, None)
+        else:
+            self._quotas[role] = quota
 
     # --- accounting ------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ class Viewer:
         self._tasks = authorizer.approver("view_tasks", principal)
         self._containers = authorizer.approver("view_containers", principal)
         self._roles = authorizer.approver("view_roles", principal)
+        self._quotas = authorizer.approver("get_quotas", principal)
         self.flags = authorizer.approver("view_flags", principal).approves()
         """Whether the daemon's flags are shown."""
 
@@ -49,6 +50,10 @@ class Viewer:
     def role(self, name: str) -> bool:
         """Whether a role, and what is allocated to it, is shown."""
         return self._roles.unlimited or self._roles.approves(name)
+
+    def quota(self, role: str) -> bool:
+        """Whether a role's quota is shown."""
+        return self._quotas.unlimited or self._quotas.approves(role)
 
 
 def user_of_task(framework: FrameworkInfo, task: TaskInfo) -> str:

@@ -16,6 +16,7 @@ from pocket_mesos.master import (
     launching,
     offers,
     reconciliation,
+    sharing,
     tasks,
 )
 from pocket_mesos.master.actions import Action
@@ -192,12 +193,6 @@ def _teardown_requested(m: Master, event: events.TeardownRequested) -> None:
         frameworks.remove(m, framework)
 
 
-def _weights_updated(m: Master, event: events.WeightsUpdated) -> None:
-    m.state.weights.update(event.weights)
-    for role, weight in event.weights.items():
-        m.allocator.set_weight(role, weight)
-
-
 def _allocation_due(m: Master, _event: events.AllocationDue) -> None:
     wanted = m.take_wanted()
     if wanted:
@@ -230,7 +225,11 @@ _EVENTS: dict[type, Callable[[Master, Any], None]] = {
     events.ReactivateRequested: deactivation.reactivate,
     events.DrainRequested: deactivation.drain,
     events.GoneRequested: deactivation.mark_gone,
-    events.WeightsUpdated: _weights_updated,
+    events.WeightsUpdated: sharing.set_weights,
+    events.WeightsRequested: sharing.update_weights,
+    events.QuotaRequested: sharing.update_quota,
+    events.GuaranteeRequested: sharing.set_quota,
+    events.QuotaRemovalRequested: sharing.remove_quota,
     events.AllocationDue: _allocation_due,
     events.TimerFired: _timer_fired,
 }

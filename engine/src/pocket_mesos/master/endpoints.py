@@ -8,10 +8,10 @@ from pocket_mesos.http import messages
 from pocket_mesos.http.authentication import Realm
 from pocket_mesos.http.messages import Request, Response
 from pocket_mesos.http.router import Reply, Router
-from pocket_mesos.master import metrics, views
+from pocket_mesos.master import metrics, role_views, sharing_endpoints, views
 from pocket_mesos.master.core import Core
 from pocket_mesos.master.events import TeardownRequested
-from pocket_mesos.master.runner import Runner, leader_base
+from pocket_mesos.master.runner import Runner, answered, leader_base
 from pocket_mesos.version import build_info
 
 PREFIXES = ("", "/master")
@@ -64,17 +64,25 @@ class Endpoints:
             ("/slaves", lambda core, v, r: views.slaves(core.state, v, r.query.get("slave_id"))),
             ("/frameworks", _frameworks),
             ("/tasks", lambda core, v, r: views.tasks(core.state, v, **_page(r))),
-            ("/roles", lambda core, v, _: views.roles(core.state, v)),
+            ("/roles", lambda core, v, _: role_views.roles(core.state, v)),
         ):
             router.add(path, self._leading(view), prefixes=PREFIXES, realm=Realm.READONLY)
-        router.add(
-            "/weights",
-            self._leading(lambda core, v, _: views.weights(core.state, v), ("GET",)),
-            prefixes=PREFIXES,
-            realm=Realm.READWRITE,
+        weights = self._leading(lambda core, v, _: role_views.weights(core.state, v))
+        quota = self._leading(lambda core, v, _: role_views.quota(core.state, v))
+        decided = sharing_endpoints.by_method(
+            self._runner, {"GET": weights, "PUT": sharing_endpoints.weights_put}
         )
+        router.add("/weights", decided, prefixes=PREFIXES, realm=Realm.READWRITE)
+        decided = sharing_endpoints.by_method(
+            self._runner,
+            {
+                "GET": quota,
+                "POST": sharing_endpoints.quota_post,
+                "DELETE": sharing_endpoints.quota_delete,
+            },
+        )
+        router.add("/quota", decided, prefixes=PREFIXES, realm=Realm.READWRITE)
         for path, realm in (
-            ("/quota", Realm.READWRITE),
             ("/maintenance/schedule", Realm.READWRITE),
             ("/maintenance/status", Realm.READONLY),
         ):
@@ -129,8 +137,7 @@ class Endpoints:
         if framework_id is None:
             return messages.bad_request("Missing 'frameworkId' query parameter in the request body")
         asked = TeardownRequested(framework_id=framework_id, principal=request.principal)
-        answer = self._runner.feed(asked)
-        return messages.ok() if answer is None else messages.text(answer.status, answer.body)
+        return answered(self._runner.feed(asked))
 
     def master_json(self) -> dict[str, Any]:
         """Show what identifies this master, as /state does."""

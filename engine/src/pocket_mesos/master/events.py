@@ -7,6 +7,7 @@ import msgspec
 
 from pocket_mesos.protocol import link, scheduler
 from pocket_mesos.protocol.deactivation import DrainConfig
+from pocket_mesos.protocol.sharing import QuotaConfig, QuotaRequest, WeightInfo
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,9 +94,44 @@ class GoneRequested(AgentDecided, frozen=True, kw_only=True):
 
 
 class WeightsUpdated(Event, frozen=True, kw_only=True):
-    """An operator gave roles their weights."""
+    """Roles have these weights from the start."""
 
     weights: dict[str, float]
+
+
+class SharingDecided(Event, frozen=True, kw_only=True):
+    """An operator decided how roles share the cluster."""
+
+    principal: str | None = None
+    """Whom the operator has authenticated as."""
+
+
+class WeightsRequested(SharingDecided, frozen=True, kw_only=True):
+    """Roles are to have these weights."""
+
+    infos: list[WeightInfo]
+
+
+class QuotaRequested(SharingDecided, frozen=True, kw_only=True):
+    """Roles are to have these guarantees and limits."""
+
+    configs: list[QuotaConfig]
+    force: bool = False
+    """Whether it does not matter that they can't be met as things are."""
+
+
+class GuaranteeRequested(SharingDecided, frozen=True, kw_only=True):
+    """A role is to have a guarantee, by the older call."""
+
+    request: QuotaRequest
+
+
+class QuotaRemovalRequested(SharingDecided, frozen=True, kw_only=True):
+    """A role is to have no quota any more."""
+
+    role: str
+    where: str = ""
+    """What the answer says about the request."""
 
 
 class AllocationDue(Event, frozen=True, kw_only=True):

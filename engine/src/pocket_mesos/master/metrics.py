@@ -8,7 +8,8 @@ from pocket_mesos.master.core import Core
 from pocket_mesos.master.runner import Runner
 from pocket_mesos.master.state import FrameworkState, State
 from pocket_mesos.protocol.mesos import TaskState
-from pocket_mesos.resources import EMPTY, Resources
+from pocket_mesos.resources import EMPTY
+from pocket_mesos.resources.values import PRECISION
 
 _COUNTERS = (
     "dropped_messages",
@@ -173,23 +174,23 @@ def _roles(core: Core, now: float) -> dict[str, float]:
         shown[f"allocator/mesos/roles/{role}/shares/dominant"] = share
     for role, count in core.allocator.active_filters(now).items():
         shown[f"allocator/mesos/offer_filters/roles/{role}/active"] = float(count)
-    for role, used in _used_by_role(core.state).items():
+    used = summary.used_of_all(core.state)
+    # The root of all roles, whose name is empty, has the whole.
+    for role, resources in {**used, "": summary.total(used)}.items():
         for name in _SCALARS:
-            if used.scalar(name):
-                shown[f"allocator/mesos/quota/roles/{role}/resources/{name}/consumed"] = (
-                    used.scalar(name)
-                )
+            if resources.scalar(name):
+                shown[_quota(role, name, "consumed")] = resources.scalar(name)
+    for role, quota in core.state.quotas.items():
+        held = core.allocator.consumed(role)
+        for kind, amounts in (("guarantee", quota.guarantees), ("limit", quota.limits)):
+            for name, value in amounts.items():
+                shown[_quota(role, name, kind)] = value / PRECISION
+                shown[_quota(role, name, "offered_or_allocated")] = held.get(name, 0) / PRECISION
     return shown
 
 
-def _used_by_role(known: State) -> dict[str, Resources]:
-    """Add up what runs, by role; the root of all roles, whose name is empty, has the whole."""
-    used: dict[str, Resources] = {}
-    for framework in known.frameworks.values():
-        for role, resources in summary.used_of_framework(framework).items():
-            for one in ("", role):
-                used[one] = used.get(one, EMPTY) + resources
-    return used
+def _quota(role: str, resource: str, kind: str) -> str:
+    return f"allocator/mesos/quota/roles/{role}/resources/{resource}/{kind}"
 
 
 def _system() -> dict[str, float]:

@@ -1,7 +1,6 @@
-"""POST /api/v1: the operator API's calls that read, TEARDOWN, and decisions about agents."""
+"""POST /api/v1: the operator API's calls that read, and those that decide something."""
 
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,12 +18,13 @@ from pocket_mesos.http.operator import (
     pairs,
 )
 from pocket_mesos.http.router import Reply
-from pocket_mesos.master import events, metrics, operator_views
-from pocket_mesos.master.runner import Runner
-from pocket_mesos.protocol.base import Message
+from pocket_mesos.master import events, metrics, operator_views, role_views
+from pocket_mesos.master.runner import Runner, answered
+from pocket_mesos.protocol.base import Message, repeated
 from pocket_mesos.protocol.deactivation import DrainConfig
 from pocket_mesos.protocol.errors import ProtocolError
 from pocket_mesos.protocol.mesos import AgentID, Duration, DurationInfo, FrameworkID, Opaque
+from pocket_mesos.protocol.sharing import QuotaConfig, QuotaRequest, WeightInfo
 from pocket_mesos.version import build_info
 
 if TYPE_CHECKING:
@@ -46,6 +46,23 @@ class _DrainAgent(_OfAgent, frozen=True, kw_only=True):
     mark_gone: bool = False
 
 
+class _UpdateWeights(Message, frozen=True, kw_only=True):
+    weight_infos: list[WeightInfo] = repeated()
+
+
+class _UpdateQuota(Message, frozen=True, kw_only=True):
+    force: bool = False
+    quota_configs: list[QuotaConfig] = repeated()
+
+
+class _SetQuota(Message, frozen=True, kw_only=True):
+    quota_request: QuotaRequest
+
+
+class _RemoveQuota(Message, frozen=True, kw_only=True):
+    role: str
+
+
 class Call(OperatorCall, frozen=True, kw_only=True):
     """A call to the master's operator API."""
 
@@ -54,13 +71,16 @@ class Call(OperatorCall, frozen=True, kw_only=True):
     reactivate_agent: _OfAgent | None = None
     drain_agent: _DrainAgent | None = None
     mark_agent_gone: _OfAgent | None = None
+    update_weights: _UpdateWeights | None = None
+    update_quota: _UpdateQuota | None = None
+    set_quota: _SetQuota | None = None
+    remove_quota: _RemoveQuota | None = None
     set_logging_level: Opaque | None = None
 
 
 _ABSENT = frozenset(
     {
         "SET_LOGGING_LEVEL",
-        "UPDATE_WEIGHTS",
         "RESERVE_RESOURCES",
         "UNRESERVE_RESOURCES",
         "CREATE_VOLUMES",
@@ -70,9 +90,6 @@ _ABSENT = frozenset(
         "UPDATE_MAINTENANCE_SCHEDULE",
         "START_MAINTENANCE",
         "STOP_MAINTENANCE",
-        "UPDATE_QUOTA",
-        "SET_QUOTA",
-        "REMOVE_QUOTA",
         "SUBSCRIBE",
     }
 )
@@ -103,6 +120,18 @@ _WRITES: dict[str, _MakeEvent] = {
     "REACTIVATE_AGENT": _about_agent(events.ReactivateRequested),
     "DRAIN_AGENT": _drain,
     "MARK_AGENT_GONE": _about_agent(events.GoneRequested),
+    "UPDATE_WEIGHTS": lambda call, principal: events.WeightsRequested(
+        infos=call.weight_infos, principal=principal
+    ),
+    "UPDATE_QUOTA": lambda call, principal: events.QuotaRequested(
+        configs=call.quota_configs, force=call.force, principal=principal
+    ),
+    "SET_QUOTA": lambda call, principal: events.GuaranteeRequested(
+        request=call.quota_request, principal=principal
+    ),
+    "REMOVE_QUOTA": lambda call, principal: events.QuotaRemovalRequested(
+        role=call.role, principal=principal
+    ),
 }
 """What each call that writes asks of the core; the body is that of the call."""
 
@@ -130,7 +159,7 @@ class OperatorAPI:
             "GET_ROLES": lambda core, v: operator_views.roles(core.state, v),
             "GET_STATE": lambda core, v: operator_views.state(core.state, v),
             "GET_OPERATIONS": lambda *_: {},
-            "GET_QUOTA": lambda *_: {"status": {}},
+            "GET_QUOTA": lambda core, v: {"status": role_views.quota(core.state, v)},
             "GET_WEIGHTS": lambda core, v: operator_views.weights(core.state, v),
             "GET_MAINTENANCE_STATUS": lambda *_: {"status": {}},
             "GET_MAINTENANCE_SCHEDULE": lambda *_: {"schedule": {}},
@@ -181,10 +210,7 @@ class OperatorAPI:
             asked = _WRITES[type_](body, principal)
         except ProtocolError as error:
             return _SENTENCES.invalid(str(error))
-        answer = self._runner.feed(asked)
-        if answer is None or answer.status == HTTPStatus.OK:
-            return messages.ok()
-        return messages.text(answer.status, answer.body)
+        return answered(self._runner.feed(asked))
 
     def _show_master(self) -> dict[str, Any]:
         return {

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pocket_mesos.authorization import Viewer
-from pocket_mesos.master import offers, summary, views
+from pocket_mesos.master import offers, role_views, summary, views
 from pocket_mesos.master.state import Agent, Framework, State, Task
 from pocket_mesos.protocol import codec
 from pocket_mesos.resources import EMPTY, Resources
@@ -72,7 +72,7 @@ def roles(known: State, viewer: Viewer) -> Json:
         for role in one.roles:
             members[role].append(one)
     shown = []
-    for role in filter(viewer.role, sorted({*members, *known.weights})):
+    for role in filter(viewer.role, role_views.known_roles(known, members)):
         held = EMPTY
         for one in members[role]:
             held = held + summary.used_of_framework(one).get(role, EMPTY)
@@ -83,7 +83,7 @@ def roles(known: State, viewer: Viewer) -> Json:
 
 def weights(known: State, viewer: Viewer) -> Json | None:
     """Show the roles that were given a weight; nothing when there are none, as Mesos does."""
-    infos = views.weights(known, viewer)
+    infos = role_views.weights(known, viewer)
     return {"weight_infos": infos} if infos else None
 
 

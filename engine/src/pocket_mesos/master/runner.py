@@ -9,8 +9,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
-from pocket_mesos.http.messages import Request, Response, temporary_redirect, text
+from pocket_mesos.http.messages import Request, Response, ok, temporary_redirect, text
 from pocket_mesos.http.stream import EventStream
 from pocket_mesos.master import actions, events
 from pocket_mesos.master.core import Core
@@ -171,6 +172,13 @@ class Runner:
             self.feed(event)
         else:
             self._deferred.append(event)
+
+
+def answered(answer: actions.Respond | None) -> Response:
+    """Write the core's answer to an operator; without one all is well."""
+    if answer is None or answer.status == HTTPStatus.OK:
+        return ok()
+    return text(answer.status, answer.body)
 
 
 def leader_base(leader: MasterInfo) -> str:

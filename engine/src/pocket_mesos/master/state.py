@@ -8,6 +8,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from enum import Enum
 
+from pocket_mesos.allocator import Quota
 from pocket_mesos.authorization import OPEN, Authorizer
 from pocket_mesos.protocol.deactivation import Deactivation
 from pocket_mesos.protocol.mesos import (
@@ -241,6 +242,8 @@ class State:
     agent_pids: dict[str, str] = field(default_factory=dict)
     """Agent id by PID: two agents can't listen at one address."""
     weights: dict[str, float] = field(default_factory=dict)
+    quotas: dict[str, Quota] = field(default_factory=dict)
+    """Those that were emptied rather than removed stay, as in Mesos."""
     next_framework: int = 0
     next_agent: int = 0
     next_offer: int = 0

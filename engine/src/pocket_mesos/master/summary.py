@@ -61,6 +61,15 @@ def used_of_framework(framework: Framework) -> dict[str, Resources]:
     return used_by_role(framework.tasks.values(), framework.executors.values())
 
 
+def used_of_all(state: State) -> dict[str, Resources]:
+    """Return what all frameworks use, by role."""
+    used: dict[str, Resources] = {}
+    for framework in state.frameworks.values():
+        for role, resources in used_of_framework(framework).items():
+            used[role] = used.get(role, EMPTY) + resources
+    return used
+
+
 def visible(by_role: dict[str, Resources], viewer: Viewer) -> dict[str, Resources]:
     """Pick what is allocated to roles that somebody may see."""
     return {role: resources for role, resources in by_role.items() if viewer.role(role)}

@@ -10,7 +10,7 @@ from pocket_mesos.master import summary
 from pocket_mesos.master.state import Agent, Executor, Framework, Offer, State, Task
 from pocket_mesos.protocol import codec
 from pocket_mesos.protocol.mesos import CommandInfo, MasterInfo
-from pocket_mesos.resources import attributes_model, model, quantities
+from pocket_mesos.resources import attributes_model, model
 
 Json = dict[str, Any]
 
@@ -131,25 +131,6 @@ def tasks(
     ]
     found.sort(key=_begun, reverse=not ascending)
     return {"tasks": [task(one) for one in found[offset : offset + limit]]}
-
-
-def roles(known: State, viewer: Viewer) -> Json:
-    """Show the roles that have frameworks or a weight, as /roles does."""
-    members: dict[str, list[Framework]] = defaultdict(list)
-    for one in known.frameworks.values():
-        for name in one.roles:
-            members[name].append(one)
-    names = [name for name in sorted({*members, *known.weights}) if viewer.role(name)]
-    return {"roles": [_role(known, name, members[name]) for name in names]}
-
-
-def weights(known: State, viewer: Viewer) -> list[Json]:
-    """Show the roles that were given a weight."""
-    return [
-        {"role": role, "weight": weight}
-        for role, weight in sorted(known.weights.items())
-        if viewer.role(role)
-    ]
 
 
 def agent(known: State, one: Agent) -> Json:
@@ -324,36 +305,6 @@ def _framework_summary(known: State, one: Framework) -> Json:
     held = summary.all_tasks(one)
     agents = dict.fromkeys(t.agent_id for t in held)
     return _framework_head(known, one) | summary.count_states(held) | {"slave_ids": sorted(agents)}
-
-
-def _role(known: State, name: str, members: list[Framework]) -> Json:
-    allocated: Json = {}
-    offered: Json = {}
-    for one in members:
-        used = summary.used_of_framework(one).get(name)
-        shown = summary.offered_by_role(known, one.offers).get(name)
-        if used is not None:
-            _add_quantities(allocated, quantities(used))
-        if shown is not None:
-            _add_quantities(offered, quantities(shown))
-    resources = dict(allocated)
-    _add_quantities(resources, offered)
-    consumed = {k: v for k, v in sorted(allocated.items()) if k != "ports"}
-    return {
-        "name": name,
-        "weight": known.weights.get(name, 1.0),
-        "quota": {"role": name, "guarantee": {}, "limit": {}, "consumed": consumed},
-        "resources": dict(sorted(resources.items())),
-        "allocated": dict(sorted(allocated.items())),
-        "offered": dict(sorted(offered.items())),
-        "reserved": {},
-        "frameworks": [one.id for one in members],
-    }
-
-
-def _add_quantities(sums: Json, more: Json) -> None:
-    for name, value in more.items():
-        sums[name] = round(sums.get(name, 0.0) + value, 3)
 
 
 def _total(one: Agent) -> list[Any]:
