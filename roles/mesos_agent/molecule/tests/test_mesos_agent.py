@@ -86,6 +86,13 @@ def test_other_resources_are_refused_and_taken_back(agent, leader):
     assert playbook.run(PLAYBOOK).changed == set()
 
 
+def test_a_flag_that_the_engine_does_not_know_is_refused():
+    """The engine would ignore it silently; the role names it and the variable."""
+    flags = json.dumps({"mesos_agent_flags": {"no_such_flag": "1secs", "credential": "/x"}})
+    message = playbook.refusal(PLAYBOOK, f"--extra-vars={flags}")
+    assert "mesos_agent_flags sets no_such_flag: no flag of mesos-agent" in message
+
+
 def test_a_port_that_another_holds_is_refused(agent, port):
     """The role names who holds the port and the variable to set; then it goes on where it was."""
     agent.run("systemctl stop mesos-agent")

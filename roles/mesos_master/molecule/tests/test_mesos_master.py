@@ -1,5 +1,7 @@
 """One Mesos master, as its variables declare it."""
 
+import json
+
 import pytest
 import requests
 from support import cluster, inventory, playbook, processes
@@ -83,6 +85,13 @@ def test_a_killed_master_leads_again(master, port):
     master.run(f"kill -9 {process.pid}")
     wait_for("its death", lambda: not process.is_alive())
     wait_for("the next election", lambda: leads(master, port))
+
+
+def test_a_flag_that_the_engine_does_not_know_is_refused():
+    """The engine would ignore it silently; the role names it and the variable."""
+    flags = json.dumps({"mesos_master_flags": {"no_such_flag": "1secs", "credentials": "/x"}})
+    message = playbook.refusal(PLAYBOOK, f"--extra-vars={flags}")
+    assert "mesos_master_flags sets no_such_flag: no flag of mesos-master" in message
 
 
 def test_a_port_that_another_holds_is_refused(master, port):
