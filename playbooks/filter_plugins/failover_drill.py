@@ -1,6 +1,7 @@
 """Filters of playbooks/failover_drill.yml: what to do an accident to, and what came of it."""
 
 import base64
+import operator
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -161,7 +162,8 @@ def intention(chosen: Json) -> str:
 
 def line(one: Json) -> str:
     """Tell of one round in a line."""
-    told = [f"{MILESTONES[name]} after {after:.1f} s" for name, after in one["times"].items()]
+    reached = sorted(one["times"].items(), key=operator.itemgetter(1))
+    told = [f"{MILESTONES[name]} after {after:.1f} s" for name, after in reached]
     count = f"the count is {'exact' if one['exact'] else 'NOT exact'}"
     if one["problem"]:
         count = f"FAILED: {one['problem']}"
@@ -173,20 +175,15 @@ def figures(rounds: Sequence[Json], recorded: Json) -> list[Json]:
     """Return a row for each kind and milestone: the seconds here and those that are recorded."""
     rows = []
     for kind in KINDS:
-        found = [one for one in rounds if one["kind"] == kind]
+        found = [one["times"] for one in rounds if one["kind"] == kind]
+        real = recorded["kinds"].get(kind, {})
         for name in MILESTONES:
-            seconds = [one["times"][name] for one in found if name in one["times"]]
-            if seconds:
-                real = recorded["kinds"].get(kind, {}).get(name, [])
-                rows.append(
-                    {
-                        "kind": kind,
-                        "milestone": name,
-                        "here": _spread(seconds),
-                        "recorded": _spread(real),
-                    }
-                )
-    return rows
+            here = _spread([times[name] for times in found if name in times])
+            row = {"kind": kind, "milestone": name, "here": here}
+            if here:
+                rows.append({**row, "recorded": _spread(real.get(name, []))})
+    # In each kind as they are reached, the detection first.
+    return sorted(rows, key=lambda row: (list(KINDS).index(row["kind"]), row["here"]["median"]))
 
 
 def _spread(seconds: Sequence[float]) -> Json | None:
