@@ -76,6 +76,8 @@ def values(variable: Variable) -> str:
     words = ", or ".join(form(name).allowed for name in names)
     if variable.choices:
         words = ", ".join(f"`{choice}`" if choice else "empty" for choice in variable.choices)
+    if variable.keys:
+        words = f"a dictionary with {', '.join(variable.keys)}"
     if variable.type == "list":
         return (
             f"a list, each {words}" if words else f"a list, each {TYPES[variable.elements].allowed}"

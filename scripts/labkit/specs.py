@@ -24,6 +24,8 @@ class Variable:
     required: bool = False
     secret: bool = False
     forms: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    """What each dictionary of a list must hold, and nothing else."""
 
 
 def read(file: Path) -> Any:
@@ -65,6 +67,7 @@ def variable(name: str, option: Mapping[str, Any], role: str, forms: Any) -> Var
         required=option.get("required", False),
         secret=option.get("no_log", False),
         forms=tuple(forms if isinstance(forms, list) else [forms]),
+        keys=tuple(option.get("options", ())),
     )
 
 

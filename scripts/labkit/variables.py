@@ -101,6 +101,8 @@ def _first(answers: Iterable[str | None]) -> str | None:
 def _element(variable: Variable, value: Any) -> str | None:
     kind = TYPES[variable.elements]
     allowed = kind.allowed if not kind.fits(value) else None
+    if variable.keys and not allowed and set(value) != set(variable.keys):
+        allowed = f"a dictionary with {', '.join(variable.keys)}"
     allowed = allowed or _of_choices(variable, value) or _of_forms(variable, value)
     return f"a list of which each is {allowed}" if allowed else None
 

@@ -120,6 +120,8 @@ RIGHT_FORM: dict[str, list[Any]] = {
 def wrong_values(variable: Variable) -> Iterator[Any]:
     """Yield values that a variable must not have, from its type, its choices and its forms."""
     yield from WRONG_TYPE[variable.type]
+    if variable.keys:
+        yield from ([{}], ["text"], [{**dict.fromkeys(variable.keys, "x"), "other": 1}])
     scalars: list[Any] = []
     if variable.choices:
         scalars.append("none of the choices")
