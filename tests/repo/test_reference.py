@@ -17,7 +17,7 @@ LIFECYCLE = {
         "scale",
     ),
 }
-"""Playbooks that do more than run roles, and change something: what check mode means for them is theirs to say."""
+"""Playbooks that do more than run roles, and change something: they say what check mode does."""
 
 
 @pytest.mark.parametrize(
