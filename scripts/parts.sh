@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# What scripts/test and scripts/test-full share: parts that all run, whichever fails, and an end that says
+# how each went and what failed in it. Sourced, never run.
+
+PARTS=()
+FAILED_PARTS=()
+
+# part NAME COMMAND...
+part() {
+    local started=$SECONDS outcome=passed
+    say "" "=== $1"
+    "${@:2}" 2>&1 | tee "$(log_of "test $1")" || { outcome=FAILED FAILED_PARTS+=("$1"); }
+    PARTS+=("$(printf '%-16s %-6s %s' "$1" "$outcome" "$(elapsed "$started")")")
+}
+
+# The lines of a part's output that name what failed, colours taken off; without any, its end.
+NAMES_A_FAILURE='^(FAILED|ERROR) '                          # pytest's summary
+NAMES_A_FAILURE+='|^(error|fatal|failed): |^\[ERROR\]|^ x ' # our scripts, Ansible
+NAMES_A_FAILURE+='|CRITICAL|AssertionError|Internal error'
+NAMES_A_FAILURE+='|^ +--> |: error: |^In .* line [0-9]+:|^[^ ]+\.ya?ml:[0-9]' # linters
+failures_of() {
+    local log
+    log=$(log_of "test $1")
+    sed -E 's/\x1b\[[0-9;]*m//g' "$log" | grep -E "$NAMES_A_FAILURE" | tail -n 40 | cut -c 1-400 || tail -n 15 "$log"
+}
+
+# report TITLE: exits with an error when a part failed.
+report() {
+    local name
+    for name in ${FAILED_PARTS[@]+"${FAILED_PARTS[@]}"}; do
+        say "" "=== $name failed; its output is in $(log_of "test $name")" "$(failures_of "$name")"
+    done
+    say "" "=== $1, $(elapsed 0)" "${PARTS[@]}"
+    ((${#FAILED_PARTS[@]} == 0)) || die "${#FAILED_PARTS[@]} of ${#PARTS[@]} parts failed: ${FAILED_PARTS[*]}"
+}
