@@ -1,5 +1,6 @@
 """The running lab, as a benchmark uses it: files in and out, commands on its nodes."""
 
+import base64
 import json
 import os
 import subprocess
@@ -30,13 +31,15 @@ class LabError(Exception):
 class Lab:
     """A lab's nodes by the names of their containers; `masters` are addresses.
 
-    `book` is the text on the client that the lab counts when it is raised.
+    `login` is the header that shows an account of the masters, where they ask for one; `book` is
+    the text on the client that the lab counts when it is raised.
     """
 
     nodes: Sequence[str]
     client: str
     agents: Sequence[str]
     masters: Sequence[str]
+    login: dict[str, str]
     book: str
 
     @classmethod
@@ -51,6 +54,7 @@ class Lab:
             client=lab["clients"][0],
             agents=[f"{name}-{agent}" for agent in lab["agents"]],
             masters=list(lab["masters"].values()),
+            login=_login(lab["accounts"].get("readonly")),
             book=lab["inputs"][0],
         )
         found.run(found.client, "test", "-r", found.book)
@@ -116,8 +120,10 @@ class Lab:
     def _active_agents(self) -> int:
         """Return how many agents the leading master makes offers of; -1 where none leads."""
         for master in self.masters:
+            url = f"http://{master}/metrics/snapshot"
             try:
-                with urllib.request.urlopen(f"http://{master}/metrics/snapshot", timeout=5) as page:
+                asked = urllib.request.Request(url, headers=self.login)
+                with urllib.request.urlopen(asked, timeout=5) as page:
                     metrics: dict[str, Any] = json.load(page)
             except (urllib.error.URLError, OSError):
                 continue
@@ -141,6 +147,13 @@ class Lab:
         finally:
             for watcher in watchers:
                 seen += json.loads(watcher.communicate()[0])
+
+
+def _login(account: dict[str, str] | None) -> dict[str, str]:
+    if account is None:
+        return {}
+    shown = f"{account['principal']}:{account['secret']}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(shown).decode()}"}
 
 
 def docker(*arguments: str) -> str:
