@@ -53,11 +53,11 @@ def test_half_installed_package_is_refused_or_finished(leader):
     """What an interrupted upgrade left is named; it is finished as soon as that is possible."""
     upgrade = f"--extra-vars=mesos_engine_package_version={UPGRADED}"
     leader.run("touch /run/mesos-postinst-fails")
-    failed = playbook.attempt("molecule/package/engine.yml", upgrade)
+    failed = playbook.refusal("molecule/package/engine.yml", upgrade)
     assert f"aventer-mesos={UPGRADED}" in failed
     assert version(leader) == f"half-configured {UPGRADED}"
 
-    refused = playbook.attempt("molecule/package/engine.yml", upgrade)
+    refused = playbook.refusal("molecule/package/engine.yml", upgrade)
     assert "installed by half" in refused
     assert "aventer-mesos" in refused
 

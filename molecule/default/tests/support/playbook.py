@@ -85,13 +85,6 @@ def interrupt(name: str, *options: str, when: Callable[[], object]) -> None:
         process.wait()
 
 
-def attempt(name: str, *options: str) -> str:
-    """Run a playbook of the repository that must fail; return what its failures say."""
-    result = _ansible("ansible-playbook", *target(), *options, str(ROOT / name))
-    assert result.returncode != 0, f"{name} succeeded:\n{result.stdout}"
-    return _failures(_report(result))
-
-
 def ask_controller(pattern: str, expression: str) -> dict[str, Any]:
     """Return what a Jinja expression gives for each host, rendered on the controller."""
     arguments = ("--module-name=ansible.builtin.debug", "--args", json.dumps({"msg": expression}))
