@@ -72,6 +72,7 @@ PURE = [
             "role_views.py",
             "sharing.py",
             "state.py",
+            "subscribers.py",
             "summary.py",
             "tasks.py",
             "transitions.py",

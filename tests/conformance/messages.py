@@ -202,6 +202,88 @@ EXECUTOR_EVENTS: dict[str, Record] = {
     "MESSAGE": message({"data": Base64()}),
     "ERROR": message({"message": TEXT}),
 }
+TIME = message({"nanoseconds": NUMBER})
+AGENT = message(
+    {
+        "agent_info": AGENT_INFO,
+        "active": FLAG,
+        "deactivated": FLAG,
+        "version": TEXT,
+        "pid": Matching(r"slave\(\d+\)@.+:\d+"),
+        "registered_time": TIME,
+        "total_resources": Several(RESOURCE),
+    },
+    {
+        "reregistered_time": TIME,
+        "allocated_resources": Several(RESOURCE),
+        "offered_resources": Several(RESOURCE),
+        "capabilities": Several(message({"type": TEXT})),
+        "resource_providers": Several(ANY),
+        "drain_info": ANY,
+        "estimated_drain_start_time": TIME,
+    },
+)
+FRAMEWORK = message(
+    {
+        "framework_info": FRAMEWORK_INFO,
+        "active": FLAG,
+        "connected": FLAG,
+        "recovered": FLAG,
+        "registered_time": TIME,
+        "reregistered_time": TIME,
+        "unregistered_time": TIME,
+    },
+    {
+        "offers": Several(OFFER),
+        "allocated_resources": Several(RESOURCE),
+        "offered_resources": Several(RESOURCE),
+        "offer_constraints": ANY,
+    },
+)
+TASK = message(
+    {
+        "name": TEXT,
+        "task_id": IDENTIFIER,
+        "framework_id": IDENTIFIER,
+        "agent_id": AGENT_ID,
+        "state": TASK_STATE,
+        "resources": Several(RESOURCE),
+    },
+    {
+        "executor_id": IDENTIFIER,
+        "statuses": Several(TASK_STATUS),
+        "status_update_state": TASK_STATE,
+        "status_update_uuid": UUID,
+        "labels": LABELS,
+        "discovery": ANY,
+        "container": ANY,
+        "health_check": ANY,
+        "kill_policy": ANY,
+        "limits": Mapping(ANY),
+        "user": TEXT,
+    },
+)
+STATE = message(
+    {
+        "get_tasks": Mapping(Several(TASK), frozenset({"tasks"})),
+        "get_executors": message({}, {"executors": Several(ANY)}),
+        "get_frameworks": Mapping(Several(ANY), frozenset({"frameworks"})),
+        "get_agents": Mapping(Several(ANY), frozenset({"agents"})),
+    }
+)
+
+OPERATOR_EVENTS: dict[str, Record] = {
+    "SUBSCRIBED": message({"get_state": STATE, "heartbeat_interval_seconds": NUMBER}),
+    "AGENT_ADDED": message({"agent": AGENT}),
+    "AGENT_REMOVED": message({"agent_id": AGENT_ID}),
+    "FRAMEWORK_ADDED": message({"framework": FRAMEWORK}),
+    "FRAMEWORK_UPDATED": message({"framework": FRAMEWORK}),
+    "FRAMEWORK_REMOVED": message({"framework_info": FRAMEWORK_INFO}),
+    "TASK_ADDED": message({"task": TASK}),
+    "TASK_UPDATED": message(
+        {"framework_id": IDENTIFIER, "status": TASK_STATUS, "state": TASK_STATE}
+    ),
+}
 BARE_EVENTS = {"HEARTBEAT", "SHUTDOWN"}  # carry nothing but their type
 
 

@@ -133,6 +133,10 @@ class Daemon:
         eventually(lambda: self.dead, f"{self.name} ended")
         return self._process.returncode
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """kill -9"""
         self._process.kill()

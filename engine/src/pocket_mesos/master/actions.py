@@ -1,5 +1,7 @@
 """What the master's core wants done: its outputs, carried out by the edge in order."""
 
+from typing import Any
+
 import msgspec
 
 from pocket_mesos.master.events import Timer
@@ -39,6 +41,19 @@ class SendToAgent(Action, frozen=True, kw_only=True):
 
 class CloseAgent(Action, frozen=True, kw_only=True):
     """End an agent's link."""
+
+    stream_id: str
+
+
+class SendToOperator(Action, frozen=True, kw_only=True):
+    """Send an event on an operator's stream."""
+
+    stream_id: str
+    event: dict[str, Any]
+
+
+class CloseOperator(Action, frozen=True, kw_only=True):
+    """End an operator's stream."""
 
     stream_id: str
 

@@ -54,7 +54,7 @@ class AgentLink:
         stream = EventStream(
             stream_id=stream_id, on_closed=lambda: runner.stream_closed(stream_id, ended)
         )
-        runner.open_stream(stream)
+        runner.open_stream(stream_id, stream)
         if principal is not None:
             _log.info("Successfully authenticated principal '%s' at %s", principal, call.pid)
         subscribed = events.AgentSubscribed(call=call, stream_id=stream_id, principal=principal)

@@ -1,6 +1,14 @@
 """Agents: registration, pings, disconnection and return; ``losses`` has what goes with them."""
 
-from pocket_mesos.master import actions, deactivation, frameworks, losses, offers, tasks
+from pocket_mesos.master import (
+    actions,
+    deactivation,
+    frameworks,
+    losses,
+    offers,
+    subscribers,
+    tasks,
+)
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.events import PingTimer
 from pocket_mesos.master.state import (
@@ -178,6 +186,7 @@ def _admit(m: Master, agent: Agent, held: Held) -> None:
     if not m.state.is_active(agent):
         m.allocator.deactivate_agent(agent.id)
     _connect(m, agent)
+    subscribers.agent_added(m, agent)
     m.start_timer(PingTimer(agent_id=agent.id, epoch=agent.epoch), m.config.agent_ping_timeout)
 
 

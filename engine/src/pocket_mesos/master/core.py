@@ -17,6 +17,7 @@ from pocket_mesos.master import (
     offers,
     reconciliation,
     sharing,
+    subscribers,
     tasks,
 )
 from pocket_mesos.master.actions import Action
@@ -220,6 +221,8 @@ _EVENTS: dict[type, Callable[[Master, Any], None]] = {
     events.AgentSubscribed: _agent_subscribed,
     events.AgentCalled: _agent_called,
     events.AgentDisconnected: lambda m, event: agents.disconnected(m, event.stream_id),
+    events.OperatorSubscribed: subscribers.subscribe,
+    events.OperatorUnsubscribed: subscribers.unsubscribe,
     events.TeardownRequested: _teardown_requested,
     events.DeactivateRequested: deactivation.deactivate,
     events.ReactivateRequested: deactivation.reactivate,

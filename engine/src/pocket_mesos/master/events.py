@@ -59,6 +59,20 @@ class AgentDisconnected(Event, frozen=True, kw_only=True):
     stream_id: str
 
 
+class OperatorSubscribed(Event, frozen=True, kw_only=True):
+    """An operator opened an event stream."""
+
+    stream_id: str
+    principal: str | None = None
+    """Whom the operator has authenticated as."""
+
+
+class OperatorUnsubscribed(Event, frozen=True, kw_only=True):
+    """An operator's event stream ended."""
+
+    stream_id: str
+
+
 class TeardownRequested(Event, frozen=True, kw_only=True):
     """An operator asked to remove a framework."""
 

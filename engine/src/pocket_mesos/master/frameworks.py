@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pocket_mesos.master import actions, offers, tasks
+from pocket_mesos.master import actions, offers, subscribers, tasks
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.events import FailoverTimer
 from pocket_mesos.master.state import Framework, FrameworkState, Task, roles_of
@@ -59,6 +59,7 @@ def recover(m: Master, info: FrameworkInfo) -> Framework:
     m.state.frameworks[framework.id] = framework
     m.allocator.add_framework(framework.id, roles_of(info), (), gpus=_gpus(info))
     m.allocator.deactivate_framework(framework.id)
+    subscribers.framework_added(m, framework)
     wait = max(m.config.agent_reregister_timeout, _failover_timeout(framework))
     m.start_timer(FailoverTimer(framework_id=framework.id, epoch=framework.epoch), wait)
     return framework
@@ -82,6 +83,7 @@ def update(m: Master, framework: Framework, call: scheduler.UpdateFramework) -> 
         m.respond(403, error)
         return
     _change_info(m, framework, info, call.suppressed_roles)
+    subscribers.framework_updated(m, framework)
     m.respond(200)
     m.want_allocation()
 
@@ -143,6 +145,7 @@ def remove(m: Master, framework: Framework) -> None:
     m.allocator.remove_framework(framework.id)
     move_framework(framework, FrameworkState.COMPLETED)
     framework.unregistered_time = m.now
+    subscribers.framework_removed(m, framework)
     del m.state.frameworks[framework.id]
     _remember(m, framework)
     m.want_allocation()
@@ -174,6 +177,7 @@ def _add(m: Master, info: FrameworkInfo, stream_id: str, suppressed: Iterable[st
     m.log(f"Adding framework {framework.id} ({info.name}) with roles {roles_of(info)}")
     m.state.frameworks[framework.id] = framework
     m.allocator.add_framework(framework.id, roles_of(info), suppressed, gpus=_gpus(info))
+    subscribers.framework_added(m, framework)
     return framework
 
 
@@ -200,6 +204,7 @@ def _take_over(
     kept = replace(info, user=framework.info.user, checkpoint=framework.info.checkpoint)
     _change_info(m, framework, kept, suppressed)
     m.allocator.activate_framework(framework.id)
+    subscribers.framework_updated(m, framework)
 
 
 def _change_info(

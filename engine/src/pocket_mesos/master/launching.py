@@ -1,7 +1,7 @@
 """ACCEPT and DECLINE: what a framework does with its offers."""
 
 from pocket_mesos.authorization import user_of_task
-from pocket_mesos.master import offers, tasks
+from pocket_mesos.master import offers, subscribers, tasks
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.state import Agent, Executor, Framework, Offer, Task
 from pocket_mesos.master.validation import task as validation
@@ -209,6 +209,7 @@ class _Launch:
         )
         self._left = self._left - task.resources
         tasks.add(self._m, self._agent, self._framework, task)
+        subscribers.task_added(self._m, task)
         return task
 
     def _refuse(self, info: TaskInfo, error: str, reason: str) -> None:

@@ -1,6 +1,6 @@
 """Agents that go: unreachable, removed, gone, or away with tasks that can't outlive it."""
 
-from pocket_mesos.master import actions, offers, tasks
+from pocket_mesos.master import actions, offers, subscribers, tasks
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.state import MAX_REMEMBERED_AGENTS, Agent, AgentState, Framework, Task
 from pocket_mesos.master.transitions import move_agent
@@ -38,6 +38,7 @@ def remove(m: Master, agent: Agent, why: str) -> None:
     for task in list(agent.tasks.values()):
         _lose_task(m, agent, task, TaskState.TASK_LOST, message, "REASON_AGENT_REMOVED", None)
     _strike_off(m, agent)
+    subscribers.agent_removed(m, agent)
 
 
 def mark_gone(m: Master, agent_id: str) -> None:

@@ -47,7 +47,6 @@ _COUNTERS = (
     "messages_unregister_framework",
     "messages_unregister_slave",
     "messages_update_slave",
-    "operator_event_stream_subscribers",
     "recovery_slave_removals",
     "slave_registrations",
     "slave_removals",
@@ -108,6 +107,7 @@ def snapshot(runner: Runner) -> dict[str, float]:
     if runner.core is not None:
         shown |= _roles(runner.core, runner.now)
     shown["master/outstanding_offers"] = float(len(known.offers))
+    shown["master/operator_event_stream_subscribers"] = float(len(known.subscribers))
     return dict(sorted(shown.items()))
 
 

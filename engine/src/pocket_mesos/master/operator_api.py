@@ -1,5 +1,6 @@
 """POST /api/v1: the operator API's calls that read, and those that decide something."""
 
+import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from pocket_mesos.http.operator import (
     pairs,
 )
 from pocket_mesos.http.router import Reply
+from pocket_mesos.http.stream import EventStream
 from pocket_mesos.master import events, metrics, operator_views, role_views
 from pocket_mesos.master.runner import Runner, answered
+from pocket_mesos.master.subscribers import HEARTBEAT_SECONDS
 from pocket_mesos.protocol.base import Message, repeated
 from pocket_mesos.protocol.deactivation import DrainConfig
 from pocket_mesos.protocol.errors import ProtocolError
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from pocket_mesos.master.core import Core
 
 _SENTENCES = Sentences("master::Call")
+
+_HEARTBEAT = b'{"type":"HEARTBEAT"}'
 
 
 class _Teardown(Message, frozen=True, kw_only=True):
@@ -90,7 +95,6 @@ _ABSENT = frozenset(
         "UPDATE_MAINTENANCE_SCHEDULE",
         "START_MAINTENANCE",
         "STOP_MAINTENANCE",
-        "SUBSCRIBE",
     }
 )
 """Known to Mesos, absent here."""
@@ -178,11 +182,13 @@ class OperatorAPI:
             return call
         return api.check_accept(request) or self._answer(call, request.principal)
 
-    def _answer(self, call: Call, principal: str | None) -> Response:
+    def _answer(self, call: Call, principal: str | None) -> Reply:
         if call.type == "UNKNOWN":
             return messages.not_implemented()
         if call.type in _ABSENT:
             return _SENTENCES.absent(call.type)
+        if call.type == "SUBSCRIBE":
+            return self._subscribe(principal)
         if call.type in _WRITES:
             return self._write(call, call.type, principal)
         if call.type in FILE_CALLS:
@@ -200,6 +206,18 @@ class OperatorAPI:
         if content is not None:
             answer[call.type.lower()] = content
         return messages.api_json(answer)
+
+    def _subscribe(self, principal: str | None) -> EventStream:
+        runner, stream_id = self._runner, str(uuid.uuid4())
+        ended = events.OperatorUnsubscribed(stream_id=stream_id)
+        stream = EventStream(
+            heartbeat=_HEARTBEAT,
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            on_closed=lambda: runner.stream_closed(stream_id, ended),
+        )
+        runner.open_stream(stream_id, stream)
+        runner.feed(events.OperatorSubscribed(stream_id=stream_id, principal=principal))
+        return stream
 
     def _write(self, call: Call, type_: str, principal: str | None) -> Response:
         """Have the core deal with a call that changes something."""

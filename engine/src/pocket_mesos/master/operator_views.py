@@ -25,7 +25,7 @@ def state(known: State, viewer: Viewer) -> Json:
 
 def agents(known: State, viewer: Viewer) -> Json:
     """Show all agents."""
-    shown = [_agent(known, viewer, one) for one in known.agents.values()]
+    shown = [agent(known, viewer, one) for one in known.agents.values()]
     return {"agents": shown, "recovered_agents": []}
 
 
@@ -101,7 +101,8 @@ def _visible(frameworks: Iterable[Framework], viewer: Viewer) -> list[Framework]
     return [one for one in frameworks if viewer.framework(one.info)]
 
 
-def _agent(known: State, viewer: Viewer, one: Agent) -> Json:
+def agent(known: State, viewer: Viewer, one: Agent) -> Json:
+    """Show an agent."""
     order = [resource.name for resource in one.info.resources]
     totals = one.total.to_messages(role="*")
     shown: Json = {
@@ -129,14 +130,7 @@ def _agent(known: State, viewer: Viewer, one: Agent) -> Json:
 
 
 def _framework(known: State, one: Framework) -> Json:
-    shown: Json = {
-        "framework_info": one.info,
-        "active": one.active,
-        "connected": one.connected,
-        "recovered": one.state.value == "RECOVERED",
-        "registered_time": _time(one.registered_time),
-        "reregistered_time": _time(one.reregistered_time or one.registered_time),
-    }
+    shown = _framework_head(one)
     if one.unregistered_time:
         shown["unregistered_time"] = _time(one.unregistered_time)
     if one.offers:
@@ -146,6 +140,29 @@ def _framework(known: State, one: Framework) -> Json:
     _add_resources(shown, "offered_resources", offered)
     shown["offer_constraints"] = {}
     return shown
+
+
+def framework_alone(one: Framework) -> Json:
+    """Show a framework as an event tells of it."""
+    shown = _framework_head(one) | {"unregistered_time": _time(one.unregistered_time)}
+    _add_resources(shown, "allocated_resources", summary.used_of_framework(one))
+    return shown
+
+
+def _framework_head(one: Framework) -> Json:
+    return {
+        "framework_info": one.info,
+        "active": one.active,
+        "connected": one.connected,
+        "recovered": one.state.value == "RECOVERED",
+        "registered_time": _time(one.registered_time),
+        "reregistered_time": _time(one.reregistered_time or one.registered_time),
+    }
+
+
+def task_alone(one: Task) -> Json:
+    """Show a task as an event tells of it: what is empty is left out."""
+    return {name: value for name, value in _task(one).items() if value != []}
 
 
 def _task(one: Task) -> Json:

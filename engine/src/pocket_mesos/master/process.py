@@ -198,6 +198,7 @@ class MasterProcess:
             root_submissions=flags.root_submissions,
             roles=frozenset(roles) | {"*"} if flags.roles is not None else None,
             authorizer=self._security.authorizer,
+            max_subscribers=flags.max_operator_event_stream_subscribers,
         )
         core = Core(config, HierarchicalAllocator(options))
         if self._weights:

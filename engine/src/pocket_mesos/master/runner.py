@@ -123,10 +123,9 @@ class Runner:
             self.allocation_times.add((time.perf_counter() - began) * 1000)
         return self._carry_out(made)
 
-    def open_stream(self, stream: EventStream) -> None:
-        """Make a stream known under its id, so that the core's events reach it."""
-        assert stream.stream_id is not None
-        self._streams[stream.stream_id] = stream
+    def open_stream(self, stream_id: str, stream: EventStream) -> None:
+        """Make a stream known under an id, so that the core's events reach it."""
+        self._streams[stream_id] = stream
 
     def stream_closed(self, stream_id: str, event: events.Event) -> None:
         """Forget a stream and tell the core."""
@@ -137,7 +136,7 @@ class Runner:
         answer = None
         for action in made:
             match action:
-                case actions.SendToScheduler() | actions.SendToAgent():
+                case actions.SendToScheduler() | actions.SendToAgent() | actions.SendToOperator():
                     self._send(action.stream_id, codec.encode(action.event))
                 case actions.StartTimer():
                     self._start_timer(action)
@@ -147,7 +146,7 @@ class Runner:
                     answer = action
                 case actions.Log():
                     _log.log(logging.getLevelName(action.level), action.message)
-                case actions.CloseScheduler() | actions.CloseAgent():
+                case actions.CloseScheduler() | actions.CloseAgent() | actions.CloseOperator():
                     stream = self._streams.pop(action.stream_id, None)
                     if stream is not None:
                         stream.close()

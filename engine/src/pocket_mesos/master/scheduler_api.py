@@ -63,7 +63,7 @@ class SchedulerAPI:
             heartbeat_interval=HEARTBEAT_SECONDS,
             on_closed=lambda: runner.stream_closed(stream_id, ended),
         )
-        runner.open_stream(stream)
+        runner.open_stream(stream_id, stream)
         call = _with_principal(call, request.principal)
         runner.feed(events.Subscribed(call=call, stream_id=stream_id))
         return stream

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from pocket_mesos.allocator import Quota
-from pocket_mesos.authorization import OPEN, Authorizer
+from pocket_mesos.authorization import OPEN, Authorizer, Viewer
 from pocket_mesos.protocol.deactivation import Deactivation
 from pocket_mesos.protocol.mesos import (
     TERMINAL_STATES,
@@ -214,6 +214,8 @@ class Config:
     roles: frozenset[str] | None = None
     """Roles that frameworks may have; None for any."""
     authorizer: Authorizer = OPEN
+    max_subscribers: int = 1000
+    """Operators' event streams at a time."""
 
 
 @dataclass(slots=True)
@@ -244,6 +246,8 @@ class State:
     weights: dict[str, float] = field(default_factory=dict)
     quotas: dict[str, Quota] = field(default_factory=dict)
     """Those that were emptied rather than removed stay, as in Mesos."""
+    subscribers: dict[str, Viewer] = field(default_factory=dict)
+    """What operators see on their event streams, by stream id, the oldest first."""
     next_framework: int = 0
     next_agent: int = 0
     next_offer: int = 0

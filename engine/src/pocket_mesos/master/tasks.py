@@ -1,5 +1,6 @@
 """Tasks: from ACCEPT through status updates to their acknowledged end."""
 
+from pocket_mesos.master import subscribers
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.state import Agent, Executor, Framework, Task
 from pocket_mesos.protocol import link, mesos, scheduler
@@ -67,15 +68,25 @@ def updated(m: Master, agent: Agent, update: link.StatusUpdate) -> None:
             "WARNING",
         )
         return
-    enter_status(m, agent, task, update.status, update.latest_state)
+    again = update.status.uuid is not None and update.status.uuid == task.status_update_uuid
+    enter_status(m, agent, task, update.status, update.latest_state, again=again)
     task.status_update_state = update.status.state
     task.status_update_uuid = update.status.uuid
 
 
 def enter_status(
-    m: Master, agent: Agent, task: Task, status: TaskStatus, latest: TaskState
+    m: Master,
+    agent: Agent,
+    task: Task,
+    status: TaskStatus,
+    latest: TaskState,
+    *,
+    again: bool = False,
 ) -> None:
-    """Give a task its new state; one that ends frees its resources at once."""
+    """Give a task its new state; one that ends frees its resources at once.
+
+    ``again``: the status came before and was not acknowledged.
+    """
     was_terminal = task.terminal
     if not was_terminal:
         task.state = latest
@@ -86,6 +97,8 @@ def enter_status(
         m.count(f"tasks_{task.state.value.removeprefix('TASK_').lower()}")
         m.allocator.recover(task.framework_id, task.role, agent.id, task.resources)
         m.want_allocation([agent.id])
+    if not again:
+        subscribers.task_updated(m, task, status)
 
 
 def acknowledged(m: Master, framework: Framework, call: scheduler.Acknowledge) -> None:
