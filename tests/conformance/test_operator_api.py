@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .cluster import Cluster
+    from .pocket import PocketCluster
 
 MASTER = "master/operator_api/errors_and_files.json"
 AGENT = "agent/operator_api_errors.json"
@@ -139,6 +140,35 @@ def test_both_answer_who_they_are(cluster: Cluster, which: str) -> None:
     metrics = answer(address, "GET_METRICS", get_metrics={})["metrics"]
     shown = request(address, "GET", "/metrics/snapshot").json()
     assert {metric["name"] for metric in metrics} == set(shown)
+
+
+@pytest.mark.transcript(MASTER)
+@pytest.mark.parametrize("which", ["master", "agent"])
+def test_the_logging_level_is_changed_for_a_while(own_cluster: PocketCluster, which: str) -> None:
+    """The daemon says more until the time is over."""
+    master = own_cluster.start_master()
+    daemon = own_cluster.start_agent(str(master.address)) if which == "agent" else master
+    assert answer(daemon.address, "GET_LOGGING_LEVEL") == {"level": 0}
+    for level, seconds in ((1, 60), (2, 0.2)):
+        wanted = {"level": level, "duration": {"nanoseconds": int(seconds * 1e9)}}
+        body = {"type": "SET_LOGGING_LEVEL", "set_logging_level": wanted}
+        assert Reply(200, "").problems(call(daemon.address, body)) == []
+        if seconds > 1:
+            assert answer(daemon.address, "GET_LOGGING_LEVEL") == {"level": level}
+    eventually(
+        lambda: answer(daemon.address, "GET_LOGGING_LEVEL") == {"level": 0}, "the level as before"
+    )
+
+
+@transcripts.recorded
+@pytest.mark.transcript(MASTER)
+def test_real_mesos_changes_its_logging_level_so() -> None:
+    """The recorded answers are those asserted here."""
+    entries = transcripts.load(MASTER)
+    response = transcripts.response(entries["SET_LOGGING_LEVEL"]["response"])
+    assert Reply(200, "").problems(response) == []
+    shown = entries["GET_LOGGING_LEVEL after"]["response"]["body"]["get_logging_level"]
+    assert shown == {"level": 1}
 
 
 @pytest.fixture

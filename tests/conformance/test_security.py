@@ -391,10 +391,14 @@ def test_a_right_denied_is_forbidden(operator: Cluster, reader: Cluster) -> None
         assert request(granted, "GET", path).status == 200, path
         answer = request(denied, "GET", path)
         assert (answer.status, answer.body) == (403, "403 Forbidden."), path
-    call = {"type": "GET_FLAGS"}
-    for address in (reader.master, reader.agent.address):
-        answer = request(address, "POST", "/api/v1", call, JSON_HEADERS)
-        assert (answer.status, answer.body) == (403, "403 Forbidden.")
+    level = {"level": 1, "duration": {"nanoseconds": 1}}
+    for call in (
+        {"type": "GET_FLAGS"},
+        {"type": "SET_LOGGING_LEVEL", "set_logging_level": level},
+    ):
+        for address in (reader.master, reader.agent.address):
+            answer = request(address, "POST", "/api/v1", call, JSON_HEADERS)
+            assert (answer.status, answer.body) == (403, "403 Forbidden.")
 
 
 @pytest.mark.documented(AUTHORIZATION)

@@ -126,7 +126,11 @@ class Daemon:
 
     def handle(self, event: events.Event) -> None:
         """Let the core decide about an event and do what it wants."""
-        for action in self.agent.handle(event, time.time()):
+        made = self.agent.handle(event, time.time())
+        if log.isEnabledFor(logging.DEBUG):
+            names = ", ".join(type(one).__name__ for one in made) or "nothing to do"
+            log.debug("%s: %s", type(event).__name__, names)
+        for action in made:
             self._carry_out(action)
 
     def _carry_out(self, action: actions.Action) -> None:

@@ -1,4 +1,4 @@
-"""POST /api/v1: the calls of the agent's operator API that read."""
+"""POST /api/v1: the agent's operator API: calls that read, and the logging level."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,11 @@ from pocket_mesos.http.operator import (
     OperatorCall,
     Sentences,
     answer_files,
-    logging_level,
     pairs,
+    set_logging_level,
 )
 from pocket_mesos.http.router import Router
+from pocket_mesos.http.verbosity import VERBOSITY
 from pocket_mesos.protocol import codec
 from pocket_mesos.protocol.errors import ProtocolError
 from pocket_mesos.version import build_info
@@ -31,7 +32,6 @@ _KINDS = f"{JSON} or {api.PROTOBUF} or application/recordio"
 
 ABSENT = frozenset(
     {
-        "SET_LOGGING_LEVEL",
         "LAUNCH_NESTED_CONTAINER",
         "WAIT_NESTED_CONTAINER",
         "KILL_NESTED_CONTAINER",
@@ -66,7 +66,7 @@ class OperatorAPI:
             "GET_FLAGS": lambda _: {"flags": pairs(self._flags)},
             "GET_VERSION": lambda _: {"version_info": build_info()},
             "GET_METRICS": lambda _: {"metrics": pairs(self._endpoints.metrics())},
-            "GET_LOGGING_LEVEL": lambda _: {"level": logging_level()},
+            "GET_LOGGING_LEVEL": lambda _: {"level": VERBOSITY.level},
             "GET_STATE": lambda v: operator_views.state(agent, v),
             "GET_AGENT": lambda _: operator_views.agent(agent),
             "GET_FRAMEWORKS": lambda v: operator_views.frameworks(agent, v),
@@ -94,6 +94,10 @@ class OperatorAPI:
             return messages.bad_request(str(error))
         if call.type in FILE_CALLS:
             return answer_files(call, self._endpoints.files, _SENTENCES, request.principal)
+        if call.type == "SET_LOGGING_LEVEL":
+            authorizer = self._agent.settings.authorizer
+            permitted = authorizer.approver("set_log_level", request.principal).approves()
+            return set_logging_level(call, _SENTENCES, permitted=permitted)
         if call.type in ABSENT:
             return _SENTENCES.absent(call.type)
         if call.type is None or call.type not in self._calls:

@@ -1,6 +1,5 @@
 """What the operator APIs of master and agent have in common: their calls' types, files, pairs."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from pocket_mesos.http.files import (
     file_info,
 )
 from pocket_mesos.http.messages import Response
+from pocket_mesos.http.verbosity import VERBOSITY
 from pocket_mesos.protocol.base import Message
 from pocket_mesos.protocol.mesos import DurationInfo
 
@@ -33,6 +33,12 @@ class ReadFile(Message, frozen=True, kw_only=True):
     length: int | None = None
 
 
+class SetLoggingLevel(Message, frozen=True, kw_only=True):
+    level: int
+    duration: DurationInfo
+    """How long the level holds."""
+
+
 class OperatorCall(Message, frozen=True, kw_only=True):
     """A call to an operator API: the fields that both daemons know."""
 
@@ -40,6 +46,7 @@ class OperatorCall(Message, frozen=True, kw_only=True):
     get_metrics: GetMetrics | None = None
     list_files: ListFiles | None = None
     read_file: ReadFile | None = None
+    set_logging_level: SetLoggingLevel | None = None
 
 
 class Sentences:
@@ -103,6 +110,18 @@ def pairs(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"name": name, "value": value} for name, value in values.items()]
 
 
-def logging_level() -> int:
-    """Return glog's verbosity: 0 unless debug lines are on."""
-    return int(logging.getLogger().isEnabledFor(logging.DEBUG))
+def set_logging_level(call: OperatorCall, sentences: Sentences, *, permitted: bool) -> Response:
+    """Answer SET_LOGGING_LEVEL."""
+    asked = call.set_logging_level
+    if asked is None:
+        return sentences.missing("set_logging_level")
+    if not permitted:
+        return messages.forbidden()
+    if asked.duration.nanoseconds < 0:
+        return sentences.invalid("Expecting 'duration' to be non-negative")
+    if asked.level < VERBOSITY.usual:
+        return sentences.invalid(
+            f"Expecting 'level' to be at least {VERBOSITY.usual}, that of the start"
+        )
+    VERBOSITY.set(asked.level, asked.duration.nanoseconds / 1e9)
+    return messages.ok()

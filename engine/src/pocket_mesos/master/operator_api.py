@@ -15,18 +15,19 @@ from pocket_mesos.http.operator import (
     OperatorCall,
     Sentences,
     answer_files,
-    logging_level,
     pairs,
+    set_logging_level,
 )
 from pocket_mesos.http.router import Reply
 from pocket_mesos.http.stream import EventStream
+from pocket_mesos.http.verbosity import VERBOSITY
 from pocket_mesos.master import events, metrics, operator_views, role_views
 from pocket_mesos.master.runner import Runner, answered
 from pocket_mesos.master.subscribers import HEARTBEAT_SECONDS
 from pocket_mesos.protocol.base import Message, repeated
 from pocket_mesos.protocol.deactivation import DrainConfig
 from pocket_mesos.protocol.errors import ProtocolError
-from pocket_mesos.protocol.mesos import AgentID, Duration, DurationInfo, FrameworkID, Opaque
+from pocket_mesos.protocol.mesos import AgentID, Duration, DurationInfo, FrameworkID
 from pocket_mesos.protocol.sharing import QuotaConfig, QuotaRequest, WeightInfo
 from pocket_mesos.version import build_info
 
@@ -80,12 +81,10 @@ class Call(OperatorCall, frozen=True, kw_only=True):
     update_quota: _UpdateQuota | None = None
     set_quota: _SetQuota | None = None
     remove_quota: _RemoveQuota | None = None
-    set_logging_level: Opaque | None = None
 
 
 _ABSENT = frozenset(
     {
-        "SET_LOGGING_LEVEL",
         "RESERVE_RESOURCES",
         "UNRESERVE_RESOURCES",
         "CREATE_VOLUMES",
@@ -154,7 +153,7 @@ class OperatorAPI:
             "GET_HEALTH": lambda *_: {"healthy": True},
             "GET_FLAGS": lambda *_: {"flags": pairs(self._flags)},
             "GET_VERSION": lambda *_: {"version_info": build_info()},
-            "GET_LOGGING_LEVEL": lambda *_: {"level": logging_level()},
+            "GET_LOGGING_LEVEL": lambda *_: {"level": VERBOSITY.level},
             "GET_MASTER": lambda *_: self._show_master(),
             "GET_AGENTS": lambda core, v: operator_views.agents(core.state, v),
             "GET_FRAMEWORKS": lambda core, v: operator_views.frameworks(core.state, v),
@@ -189,6 +188,9 @@ class OperatorAPI:
             return _SENTENCES.absent(call.type)
         if call.type == "SUBSCRIBE":
             return self._subscribe(principal)
+        if call.type == "SET_LOGGING_LEVEL":
+            permitted = self._authorizer.approver("set_log_level", principal).approves()
+            return set_logging_level(call, _SENTENCES, permitted=permitted)
         if call.type in _WRITES:
             return self._write(call, call.type, principal)
         if call.type in FILE_CALLS:

@@ -119,6 +119,8 @@ class Runner:
             return None
         began = time.perf_counter()
         made = self.core.handle(event, self.now)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s: %s", type(event).__name__, _named(made))
         if _allocates(event):
             self.allocation_times.add((time.perf_counter() - began) * 1000)
         return self._carry_out(made)
@@ -183,6 +185,10 @@ def answered(answer: actions.Respond | None) -> Response:
 def leader_base(leader: MasterInfo) -> str:
     """Return ``//host:port`` of a master."""
     return f"//{leader.hostname}:{leader.port}"
+
+
+def _named(made: list[actions.Action]) -> str:
+    return ", ".join(type(one).__name__ for one in made) or "nothing to do"
 
 
 def _allocates(event: events.Event) -> bool:
