@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from labkit import engine
+from labkit.distributions import VARIABLE
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 LABEL = "mesos-lab.name"
 ROOT_LABEL = "mesos-lab.root"
+DISTRIBUTION_LABEL = "mesos-lab.distribution"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,9 @@ class Lab:
     nodes: Mapping[str, int]
     """Each node's number, the last part of its address."""
 
+    distribution: str
+    """What new nodes run."""
+
 
 def problem(lab: Lab, host: Host) -> str | None:
     """Return why this lab can't be made, and the variable to change; None when it can."""
@@ -60,6 +65,7 @@ def problem(lab: Lab, host: Host) -> str | None:
         or subnet_problem(lab)
         or numbers_problem(lab)
         or owner_problem(lab, host)
+        or distribution_problem(lab, host)
         or overlap_problem(lab, host)
     )
 
@@ -144,6 +150,20 @@ def _foreign(lab: Lab, what: str, labels: Mapping[str, str]) -> str | None:
             f"lab_name {lab.name} is in use: {what} belongs to the lab of {owner}. "
             "Set another lab_name and lab_subnet, or run 'make down' there."
         )
+    return None
+
+
+def distribution_problem(lab: Lab, host: Host) -> str | None:
+    """Refuse nodes that run something else than what is wanted now."""
+    for node in lab.nodes:
+        labels = host.containers.get(f"{lab.name}-{node}", {})
+        found = labels.get(DISTRIBUTION_LABEL, lab.distribution)
+        if found != lab.distribution:
+            return (
+                f"{node} of lab {lab.name} runs {found}, not {lab.distribution}. "
+                f"Set {VARIABLE}={found}, choose another lab_name and lab_subnet, or remove the "
+                f'lab first (make down ARGS="-e lab_name={lab.name}").'
+            )
     return None
 
 

@@ -12,7 +12,7 @@ RUNNING = Network(name="mesos-lab", subnets=("172.28.10.0/24",), labels=OWN, bri
 def lab(**changes):
     """Return the default lab, changed."""
     wanted = {"name": "mesos-lab", "subnet": "172.28.10.0/24", "root": "/checkout", "nodes": NODES}
-    return Lab(**{**wanted, **changes})
+    return Lab(**{**wanted, "distribution": "debian12", **changes})
 
 
 def test_a_free_name_and_subnet_are_fine():
@@ -81,6 +81,18 @@ def test_a_running_lab_keeps_its_subnet():
     """A lab can't move while it runs."""
     trouble = problem(lab(subnet="172.28.20.0/24"), Host(networks=(RUNNING,)))
     assert "runs on subnet 172.28.10.0/24" in trouble
+
+
+def test_a_lab_keeps_its_distribution():
+    """Nodes that run another one are named, and the variable that goes on with them."""
+    host = Host(
+        networks=(RUNNING,),
+        containers={"mesos-lab-agent1": {**OWN, "mesos-lab.distribution": "el9"}},
+    )
+    trouble = problem(lab(), host)
+    assert "agent1 of lab mesos-lab runs el9, not debian12" in trouble
+    assert "MESOS_LAB_DISTRO=el9" in trouble
+    assert problem(lab(distribution="el9"), host) is None
 
 
 def test_names_that_others_use():
