@@ -29,7 +29,7 @@ from pocket_mesos.protocol.mesos import (
 )
 
 AGENT_ID = AgentID(value="m-S0")
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds until what is awaited counts as missing, on a busy machine too."""
 
 
