@@ -2,6 +2,7 @@
 
 import queue
 import signal
+import socket
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -74,3 +75,27 @@ def test_a_credential_goes_with_the_subscription(master):
     driver.start()
     ended(messages)
     assert master[1] == ["Basic bWU6c2VjcmV0"]
+
+
+@pytest.fixture
+def silent_master():
+    """A master that the network has lost: connections stay open, and nobody answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_master_that_does_not_answer_is_not_waited_for_for_ever(silent_master, monkeypatch):
+    """A call to one ends and is told not to have been sent; the next leader can be followed."""
+    monkeypatch.setattr("mapreduce.scheduler.driver.ANSWER_TIMEOUT", 0.1)
+    driver = Driver(Listener(queue.SimpleQueue()), {"name": "x", "user": "y"}, silent_master)
+    following = Thread(target=driver.change_master, args=(silent_master,), daemon=True)
+    following.start()
+    following.join(PATIENCE)
+    assert not following.is_alive()
+
+    driver._master, driver.stream_id, driver.framework_id = silent_master, "stream", "framework"
+    sent = []
+    calling = Thread(target=lambda: sent.append(driver.try_call("reviveOffers")), daemon=True)
+    calling.start()
+    calling.join(PATIENCE)
+    assert sent == [False]

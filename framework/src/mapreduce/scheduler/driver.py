@@ -3,12 +3,13 @@
 Importing this module takes over SIGINT, as PyMesos does: only the framework's own process does.
 """
 
+import json
 import logging
 import queue
 import time
 import types
 from collections.abc import Sequence
-from http.client import HTTPException
+from http.client import OK, HTTPConnection, HTTPException
 from typing import Any
 
 from pymesos import MesosSchedulerDriver, process
@@ -19,6 +20,10 @@ LONGEST_BACKOFF = 1.0
 
 BREATH = 0.2
 """Seconds between subscriptions that a master refuses; PyMesos itself would not pause."""
+
+ANSWER_TIMEOUT = 10.0
+"""Seconds for a master to answer. PyMesos would wait a day for one that the network lost, and hold
+the lock meanwhile that it needs to follow the next leader."""
 
 Message = tuple[str, Any]
 
@@ -56,6 +61,26 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc]  # PyMesos has no type
 
     def _backoff(self, num_conn_retry: int) -> float:
         return float(min(LONGEST_BACKOFF, super()._backoff(num_conn_retry) / 4))
+
+    def _get_conn(self) -> HTTPConnection | None:
+        connection: HTTPConnection | None = super()._get_conn()
+        if connection is not None:
+            connection.timeout = ANSWER_TIMEOUT
+        return connection
+
+    def _get_version(self, master: str | None) -> str | None:
+        if master is None:
+            return None
+        connection = HTTPConnection(master, timeout=ANSWER_TIMEOUT)
+        try:
+            connection.request("GET", "/version")
+            response = connection.getresponse()
+            return str(json.load(response)["version"]) if response.status == OK else None
+        except (OSError, HTTPException, ValueError, KeyError) as error:
+            logging.getLogger(__name__).info("%s did not tell its version: %s", master, error)
+            return None
+        finally:
+            connection.close()
 
     def stop(self, failover: bool = False) -> None:
         """Tear the framework down, on a fresh connection: a signal may have cut a call short."""
