@@ -16,8 +16,10 @@ def test_daemon_runs_from_the_package(unit, leader):
     assert leader.run(f"systemctl show --property=FragmentPath --value {unit}") == (
         f"/etc/systemd/system/{unit}.service"
     )
+    program = leader.run(f"readlink -f /usr/sbin/{unit}")
+    assert leader.run(f"dpkg --search {program}").startswith("aventer-mesos:")
     command = leader.run(f"tr '\\0' ' ' </proc/{processes.main_process(leader, unit).pid}/cmdline")
-    assert f"/usr/sbin/{unit}" in command.split(), command
+    assert program in command.split(), command
 
 
 def test_services_of_the_package_never_started(leader):
