@@ -65,3 +65,9 @@ def account(name: str) -> tuple[str, str] | None:
     lab = Path(next(iter(nodes().values())).lab)
     accounts = json.loads((lab / "lab.json").read_text())["accounts"]
     return (accounts[name]["principal"], accounts[name]["secret"]) if accounts else None
+
+
+def secret(name: str) -> str:
+    """Return a secret that the controller made for the lab, by the name of its file."""
+    lab = Path(next(iter(nodes().values())).lab)
+    return (lab / "secrets" / name).read_text().strip()

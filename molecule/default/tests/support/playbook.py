@@ -31,7 +31,8 @@ TIMEOUT = 600
 def target() -> list[str]:
     """Return the options by which Molecule makes Ansible work on the scenario's lab."""
     config = yaml.safe_load((SCENARIO / "molecule.yml").read_text())
-    if "ansible" not in config:  # a role's scenario, which shares what it says of Ansible
+    # A role's scenario shares what it says of Ansible.
+    if "executor" not in config.get("ansible", {}):
         config = yaml.safe_load((ROOT / ".config" / "molecule" / "config.yml").read_text())
     folders = {"MOLECULE_PROJECT_DIRECTORY": PROJECT, "MOLECULE_SCENARIO_DIRECTORY": SCENARIO}
     options = config["ansible"]["executor"]["args"]["ansible_playbook"]
