@@ -272,7 +272,8 @@ class Watcher:
         for address in self._parameters["masters"]:
             master = mesos_cluster.Daemon(address, *account)
             self._poll("master", address, lambda master=master: ask_master(master, count))
-        for address in self._parameters["zookeeper"]:
+        # Only where it matters: servers write every question to their journals.
+        for address in self._parameters["zookeeper"] if self._kind == "zookeeper_leader" else ():
             self._poll(
                 "zookeeper", address, lambda address=address: ask_zookeeper(address, account[2])
             )
