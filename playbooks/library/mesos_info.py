@@ -67,7 +67,8 @@ agents:
   description:
     - The agents that are registered, by address. Of each its id, hostname, address, active,
       deactivated, draining (null, DRAINING or DRAINED), version, resources, used_resources,
-      attributes and its number of tasks that have not ended.
+      attributes, tasks (how many have not ended) and starting_tasks (how many of them do not run
+      yet).
     - One that is neither active nor deactivated has lost its connection.
   returned: always
   type: list
@@ -140,7 +141,7 @@ def describe_led(leader: mesos_cluster.Daemon) -> dict:
                 "name": one["name"],
                 "active": one["active"],
                 "connected": one["connected"],
-                "tasks": mesos_cluster.live_tasks(one),
+                "tasks": mesos_cluster.tasks_in(one, mesos_cluster.LIVE),
             }
             for one in mesos_cluster.summary(leader)["frameworks"]
         ],

@@ -21,6 +21,8 @@ ARGUMENTS = {
 
 LIVE = ("TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING")
 """The states of a task that holds resources of its agent."""
+STARTING = ("TASK_STAGING", "TASK_STARTING")
+"""Those of one whose executor may not survive a restart of its agent."""
 
 
 class ClusterError(Exception):
@@ -160,8 +162,8 @@ def master_state(master: Daemon) -> dict:
 def agents(leader: Daemon) -> list[dict]:
     """Return the agents that the leader knows, by address."""
     slaves = (leader.get("/slaves") or {}).get("slaves", [])
-    counts = {slave["id"]: live_tasks(slave) for slave in summary(leader)["slaves"]}
-    known = [agent_state(slave, counts.get(slave["id"], 0)) for slave in slaves]
+    counts = {slave["id"]: slave for slave in summary(leader)["slaves"]}
+    known = [agent_state(slave, counts.get(slave["id"], {})) for slave in slaves]
     return sorted(known, key=lambda agent: agent["address"])
 
 
@@ -170,8 +172,8 @@ def summary(leader: Daemon) -> dict:
     return leader.get("/state-summary") or {"slaves": [], "frameworks": []}
 
 
-def agent_state(slave: dict, tasks: int) -> dict:
-    """Return an agent as the modules describe it."""
+def agent_state(slave: dict, counted: dict) -> dict:
+    """Return an agent as the modules describe it, from its two descriptions."""
     return {
         "id": slave["id"],
         "hostname": slave["hostname"],
@@ -183,13 +185,14 @@ def agent_state(slave: dict, tasks: int) -> dict:
         "resources": slave["resources"],
         "used_resources": slave["used_resources"],
         "attributes": slave["attributes"],
-        "tasks": tasks,
+        "tasks": tasks_in(counted, LIVE),
+        "starting_tasks": tasks_in(counted, STARTING),
     }
 
 
-def live_tasks(counted: dict) -> int:
-    """Return how many tasks an agent or framework of the summary has that have not ended."""
-    return sum(counted.get(state, 0) for state in LIVE)
+def tasks_in(counted: dict, states: tuple[str, ...]) -> int:
+    """Return how many tasks an agent or framework of the summary has in some states."""
+    return sum(counted.get(state, 0) for state in states)
 
 
 def tasks_of(leader: Daemon, agent_id: str) -> list[str]:
