@@ -84,7 +84,7 @@ def _base_image(distribution: Distribution) -> str:
     try:
         engine.run("docker", "pull", "--quiet", base, timeout=PULL_SECONDS)
     except (engine.CommandError, subprocess.TimeoutExpired) as problem:
-        print(f"no registry gives {base} ({problem}); making it with debootstrap", flush=True)
+        print(f"no registry gives {base} ({problem})", flush=True)
         made = f"{BOOTSTRAPPED}:{distribution.name}"
         if not engine.image_exists(made):
             _bootstrap(distribution, made)
