@@ -14,6 +14,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 
 from ansible.module_utils import mesos_cluster
 from ansible.module_utils.basic import AnsibleModule
@@ -113,7 +114,7 @@ UNITS = {"leading_master": "mesos-master", "zookeeper_leader": "zookeeper", "age
 """The service whose process is killed, by the kind of accident."""
 
 EXECUTOR = "mapreduce-executor"
-"""The program of the executor that is killed."""
+"""The program of the executor that is killed; its workers are killed with its container."""
 
 
 class Count:
@@ -171,7 +172,7 @@ def ask_agent(agent: mesos_cluster.Daemon, count: Count) -> dict:
     }
 
 
-def poll(source: tuple[str, str], ask: object, sights: queue.SimpleQueue) -> None:
+def poll(source: tuple[str, str], ask: Callable[[], dict], sights: queue.SimpleQueue) -> None:
     """Ask one daemon again and again, in a thread of its own: a silent one holds up no other."""
     while True:
         asked = time.monotonic()
@@ -179,6 +180,9 @@ def poll(source: tuple[str, str], ask: object, sights: queue.SimpleQueue) -> Non
             seen = ask()
         except (OSError, ValueError, mesos_cluster.NoAnswerError):
             seen = None
+        except Exception as error:  # a refused account, say: the main thread reports it
+            sights.put(error)
+            return
         sights.put(Sight(source, asked, time.monotonic(), seen))
         time.sleep(INTERVAL)
 
@@ -281,7 +285,7 @@ class Watcher:
             agent = mesos_cluster.Daemon(self._world.victim, *account)
             self._poll("agent", agent.address, lambda: ask_agent(agent, count))
 
-    def _poll(self, kind: str, address: str, ask: object) -> None:
+    def _poll(self, kind: str, address: str, ask: Callable[[], dict]) -> None:
         arguments = ((kind, address), ask, self._sights)
         threading.Thread(target=poll, args=arguments, daemon=True).start()
 
@@ -303,14 +307,17 @@ class Watcher:
             self._make_accident()
         self._watch()
 
-    def _await(self, condition: object) -> bool:
+    def _await(self, condition: Callable[[], bool]) -> bool:
         """Take sights until the condition holds; return whether it does before patience ends."""
         end = time.monotonic() + self._parameters["patience"]
         while not condition():
             try:
-                self._world.take(self._sights.get(timeout=max(0.0, end - time.monotonic())))
+                sight = self._sights.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
                 return False
+            if isinstance(sight, Exception):
+                raise sight
+            self._world.take(sight)
         return True
 
     def _make_accident(self) -> None:
