@@ -289,7 +289,10 @@ class Executor:
                 }
             )
         except LostError as error:
-            log(f"Failed to send {kind}: {error}", "W")
+            # Whether the agent has it is not known: SUBSCRIBE tells all that is not acknowledged.
+            log(f"Failed to send {kind}, subscribing again: {error}", "W")
+            self.agent.close()
+            self.after(RECONNECT_SECONDS, self._reconnect)
         except RefusedError as error:
             log(f"Failed to send {kind}: {error}", "E")
 
