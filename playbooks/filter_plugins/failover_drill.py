@@ -14,8 +14,12 @@ KINDS = {
     "agent": "kill -9 of an agent; its executors live on",
     "executor": "kill -9 of an executor that works",
     "master_partition": "the leading master's node loses the network",
+    "agent_host": "an agent's node loses the network, for good as far as the masters know",
 }
 """Every kind of accident, in the order of a whole drill."""
+
+CUTS = ("master_partition", "agent_host")
+"""The kinds in which a node loses the network."""
 
 NET_ADMIN = 12
 """The capability that changes routes, as Linux numbers it."""
@@ -26,6 +30,7 @@ SUBJECTS = {
     "agent": "agents",
     "executor": "agents",
     "master_partition": "masters",
+    "agent_host": "agents",
 }
 """The group of daemons that an accident picks its victim from."""
 
@@ -39,6 +44,7 @@ MILESTONES = {
     "quorum": "the ensemble has a quorum",
     "ensemble_whole": "all servers are back",
     "agent_disconnected": "the agent is missed",
+    "agent_unreachable": "the agent is given up",
     "agent_registered": "the agent is registered again",
     "task_lost": "its tasks are known to be lost",
     "executor_replaced": "another executor takes its place",
@@ -78,6 +84,11 @@ def refusals(wanted: Sequence[str], groups: Json, allow_outage: bool) -> list[st
             f"the masters and of the ZooKeeper servers stays: at least 3 each; there are {masters} "
             f"and {servers}. Leave the kind out of failover_drill_kinds"
         )
+    if "agent_host" in wanted and len(groups["agents"]) < 2:
+        told.append(
+            "agent_host: there is one agent, and the count has nowhere to go without it. Add an "
+            "agent, or leave the kind out of failover_drill_kinds"
+        )
     return told
 
 
@@ -113,7 +124,7 @@ def choice(kind: str, cluster: Json, ensemble: Json, groups: Json, turn: int) ->
     """
     victim = _victim(kind, cluster, ensemble, sorted(groups["agents"]), turn)
     host = groups[SUBJECTS[kind]][victim]
-    cut = kind == "master_partition"
+    cut = kind in CUTS
     others = [name for name in groups["masters"].values() if name != host]
     clients = [name for name in groups["clients"] if not cut or name != host]
     return {

@@ -34,7 +34,7 @@ options:
   kind:
     description: Which accident.
     type: str
-    choices: [leading_master, zookeeper_leader, agent, executor, master_partition]
+    choices: [leading_master, zookeeper_leader, agent, executor, master_partition, agent_host]
     required: true
   role:
     description: Whether to make the accident and watch, to watch only, or to cut this node off.
@@ -281,7 +281,7 @@ class Watcher:
             self._poll(
                 "zookeeper", address, lambda address=address: ask_zookeeper(address, account[2])
             )
-        if self._kind == "executor":
+        if self._kind in ("executor", "agent_host"):
             agent = mesos_cluster.Daemon(self._world.victim, *account)
             self._poll("agent", agent.address, lambda: ask_agent(agent, count))
 
@@ -332,7 +332,7 @@ class Watcher:
 
     def _watch(self) -> None:
         world, milestones = self._world, MILESTONES[self._kind]
-        ended = self._await(lambda: self._note(milestones) or world.count_is_over)
+        ended = self._await(lambda: self._note(milestones) or world.is_void)
         missing = [name for name in milestones if name not in world.reached]
         ending = "recovered" if not missing else "count_over" if ended else "gave_up"
         self._say(ending, missing=missing, leader=world.leader_address)

@@ -64,9 +64,17 @@ class World:
         return bool(self.leader and self.leader.get("over"))
 
     @property
+    def is_void(self) -> bool:
+        """Whether the count ended too early to show anything.
+
+        One that ends without the lost agent, before Mesos gives that up, shows all there is.
+        """
+        return self.count_is_over and self.kind != "agent_host"
+
+    @property
     def is_cut(self) -> bool:
-        """Whether the accident is that the leading master loses its network."""
-        return self.kind == "master_partition"
+        """Whether the accident is that a node loses the network."""
+        return self.kind in ("master_partition", "agent_host")
 
     def take(self, sight: Sight) -> None:
         """Learn what was seen; what was asked for before the accident tells nothing after it."""
@@ -83,9 +91,13 @@ class World:
             self.servers[address] = sight.seen
         else:
             self.containers = (sight.seen or {}).get("containers", {})
+            if sight.seen:
+                self.heard = sight.at
 
     def _remember(self, address: str, seen: dict) -> None:
-        if self.fault is not None or (self.is_cut and address != self.victim):
+        if self.fault is not None or self.reached:
+            return
+        if self.kind == "master_partition" and address != self.victim:
             return
         if seen.get("count"):
             self.before = {**seen, "leader": address}
@@ -217,6 +229,12 @@ def a_new_task_runs_there(world: World) -> bool:
     return the_agent_is_back(world) and _runs(world.new_tasks(here=True))
 
 
+def the_count_does_without(world: World) -> bool:
+    return "agent_unreachable" in world.reached and (
+        world.count_is_over or _runs(world.new_tasks())
+    )
+
+
 def a_task_is_lost(world: World) -> bool:
     return bool(world.lost_tasks())
 
@@ -257,6 +275,10 @@ MILESTONES = {
         "first_offer": the_agent_is_offered,
         "count_goes_on": a_new_task_runs_there,
     },
+    "agent_host": {
+        "agent_unreachable": the_agent_is_missed,
+        "count_goes_on": the_count_does_without,
+    },
     "executor": {
         "task_lost": a_task_is_lost,
         "first_offer": the_agent_is_offered_again,
@@ -277,6 +299,6 @@ def is_under_way(world: World) -> bool:
     if not count or not any(t["state"] == "TASK_FINISHED" for t in count["completed_tasks"]):
         return False
     running = [task for task in count["tasks"] if task["state"] == "TASK_RUNNING"]
-    if world.kind in ("agent", "executor"):
+    if world.kind in ("agent", "agent_host", "executor"):
         running = [task for task in running if task["slave_id"] == world.agent_id]
     return bool(running) and (world.kind != "executor" or bool(world.containers))

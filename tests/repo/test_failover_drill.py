@@ -137,6 +137,18 @@ def test_an_agent_is_back_only_after_it_was_missed():
     assert scene.reached == list(MILESTONES["agent"])
 
 
+def test_a_lost_host_is_given_up_and_the_count_does_without():
+    """A count that ended before the masters noticed is no reason to repeat the round."""
+    scene = Scene("agent_host", AGENTS[0])
+    scene.see("agent", AGENTS[0], containers={"c1": 11})
+    heard = scene.clock
+    scene.see("agent", AGENTS[0])
+    scene.see("master", MASTERS[0], agents=agents(True, True), over=True)
+    assert (scene.reached, scene.world.heard, scene.world.is_void) == ([], heard, False)
+    scene.see("master", MASTERS[0], agents={AGENTS[1]: {"id": "S1", "active": True}}, over=True)
+    assert scene.reached == list(MILESTONES["agent_host"])
+
+
 def test_an_executor_is_replaced_by_another_container():
     """The loss of its tasks is the detection; the same container is no replacement."""
     scene = Scene("executor", AGENTS[0])
