@@ -8,7 +8,7 @@ def test_a_wrong_credential_is_named(leader):
     told = playbook.refusal(
         "playbooks/mesos_agents.yml",
         "--extra-vars=mesos_security_agent_secret=not-what-the-masters-know",
-        "--extra-vars=mesos_agent_ready_timeout=10",
+        "--extra-vars={mesos_agent_ready_timeout: 20}",
     )
     assert "refuses the credential of the agent" in told
     assert "mesos_security_agent_secret" in told
