@@ -74,7 +74,10 @@ def test_check_mode_says_the_order_and_changes_nothing(leader, older):
 def test_a_master_that_does_not_start_stops_it(leader, older):
     """The first host that fails ends the run, which says how to go on; the others stay."""
     before = running()
-    broken = {"mesos_master_flags": {"work_dir": "/proc/nowhere"}, "mesos_master_ready_timeout": 20}
+    broken = {
+        "mesos_master_flags": {"allocation_interval": "soon"},
+        "mesos_master_ready_timeout": 20,
+    }
 
     told = playbook.refusal(PLAYBOOK, f"--extra-vars={json.dumps(broken)}")
 
