@@ -73,11 +73,6 @@ def test_runs_with_the_declared_flags(master, port, flags):
     assert [name for name, value in flags.items() if not value and name in told] == []
 
 
-def test_registry_is_in_the_declared_folder(master, flags):
-    """The master keeps its registry where it was told to."""
-    assert master.run(f"find {flags['work_dir']} -type f")
-
-
 def test_a_killed_master_leads_again(master, port):
     """Systemd starts a master that died, and it is elected again."""
     wait_for("the election", lambda: leads(master, port))
