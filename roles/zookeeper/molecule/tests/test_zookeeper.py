@@ -59,6 +59,32 @@ def test_process_runs_as_declared(server):
     assert f"-Xmx{heap}" in server.run(f"tr '\\0' '\\n' </proc/{pid}/cmdline").splitlines()
 
 
+def test_programs_come_from_where_they_were_declared_to(server):
+    """The server's library is the distribution's, or that of the release which the prefix names."""
+    pid = server.run("systemctl show --property=MainPID --value zookeeper")
+    command = server.run(f"tr '\\0' '\\n' </proc/{pid}/cmdline").splitlines()
+    libraries = command[command.index("-cp") + 1]
+    prefix = server.variables.get("zookeeper_prefix", "/opt/zookeeper")
+    if server.variables.get("zookeeper_kind") == "archive":
+        assert libraries == f"{prefix}/lib/*"
+        assert server.run(f"readlink {prefix}").startswith(f"{prefix}-")
+    else:
+        assert libraries.startswith("/usr/share/java/")
+        assert not server.host.file(prefix).exists
+
+
+def test_an_archive_that_is_another_is_refused(server):
+    """Nothing changes where the checksum is another's; the message names both."""
+    if server.variables.get("zookeeper_kind") != "archive":
+        pytest.skip("the programs are the distribution's")
+    before = server.run("readlink /opt/ensemble")
+    wrong = f"sha512:{'0' * 128}"
+    message = playbook.refusal(PLAYBOOK, f"--extra-vars=zookeeper_archive_checksum={wrong}")
+    assert wrong in message
+    assert "has the SHA-512 checksum" in message
+    assert server.run("readlink /opt/ensemble") == before
+
+
 def test_answers_declared_words_only(server, port):
     """Four-letter words that were not declared are refused."""
     assert "is not in the whitelist" in ask(server, port, "dump")
