@@ -23,9 +23,10 @@ NODE_OPTIONS = (
 
 
 BOOTED = """
-until systemctl is-system-running --wait 2>/dev/null | grep -qE 'running|degraded'; do
-    sleep 0.1
-done
+timeout 300 sh -c '
+    until systemctl is-system-running --wait 2>/dev/null | grep -qE "running|degraded"; do
+        sleep 0.1
+    done'
 """
 """Waits until systemd has started a node. Until then it cleans /tmp, where Ansible would work."""
 
