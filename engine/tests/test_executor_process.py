@@ -30,7 +30,8 @@ class FakeAgent:
     def __init__(self, cut: int) -> None:
         self.calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._cut = cut
-        self._streams: list[socket.socket] = []
+        self._greeted = False
+        self._connections: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -40,8 +41,13 @@ class FakeAgent:
             try:
                 connection, _ = self._listener.accept()
             except OSError:
-                return  # closed
+                break  # closed
+            self._connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        # Here, where no further connection can come in between.
+        for connection in self._connections:
+            with contextlib.suppress(OSError):  # the other side was first
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _serve(self, connection: socket.socket) -> None:
         with connection.makefile("rb") as file:
@@ -60,7 +66,6 @@ class FakeAgent:
                     record = json.dumps(event).encode()
                     chunk = b"%d\n%b" % (len(record), record)
                     connection.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-                self._streams.append(connection)
 
     def _greeting(self) -> list[dict[str, Any]]:
         subscribed = {
@@ -68,8 +73,8 @@ class FakeAgent:
             "agent_info": {"hostname": "h"},
             "container_id": {"value": "c"},
         }
-        first = not self._streams
-        launch = [{"type": "LAUNCH", "launch": {"task": TASK}}] if first else []
+        launch = [] if self._greeted else [{"type": "LAUNCH", "launch": {"task": TASK}}]
+        self._greeted = True
         return [{"type": "SUBSCRIBED", "subscribed": subscribed}, *launch]
 
     def next(self) -> tuple[str, Any]:
@@ -77,10 +82,10 @@ class FakeAgent:
         return found
 
     def close(self) -> None:
+        # Closing alone would not wake the thread that accepts.
+        with contextlib.suppress(OSError):  # closed already
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for stream in self._streams:
-            with contextlib.suppress(OSError):  # the other side was first
-                stream.shutdown(socket.SHUT_RDWR)
 
 
 def _read(file: Any) -> Any:
