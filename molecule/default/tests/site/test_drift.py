@@ -3,6 +3,10 @@
 from support import inventory, playbook
 
 
+NEWER = "node : Look for what has changed since the service started"
+"""The role's own look for files that are newer than their service: those just put back are."""
+
+
 def test_converge_repairs_exactly_what_has_drifted(leader):
     """An edited configuration and a removed unit are restored; nothing else is changed."""
     agent, master = inventory.group("mesos_agents")[0], inventory.group("mesos_masters")[-1]
@@ -15,8 +19,10 @@ def test_converge_repairs_exactly_what_has_drifted(leader):
 
     assert changed == {
         (agent.name, config),
+        (agent.name, NEWER),
         (agent.name, "mesos-agent.service"),
         (master.name, unit),
+        (master.name, NEWER),
         (master.name, "mesos-master.service"),
     }
     assert (agent.host.file(config).content, master.host.file(unit).content) == before
