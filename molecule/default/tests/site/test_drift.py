@@ -2,7 +2,6 @@
 
 from support import inventory, playbook
 
-
 NEWER = "node : Look for what has changed since the service started"
 """The role's own look for files that are newer than their service: those just put back are."""
 
