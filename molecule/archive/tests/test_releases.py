@@ -1,15 +1,13 @@
 """Upgrades come beside what runs, take the place of it at once, and can be taken back."""
 
 import hashlib
-import os
 from pathlib import Path
 
 import pytest
 from support import inventory, playbook, processes
+from support.full import takes_minutes
 
-pytestmark = pytest.mark.skipif(
-    "MESOS_LAB_FULL" not in os.environ, reason="takes minutes: make test-full sets MESOS_LAB_FULL"
-)
+pytestmark = takes_minutes
 
 ENGINE = "molecule/archive/engine.yml"
 KEPT = "--extra-vars=mesos_engine_keep_releases=0"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support import cluster, inventory, playbook
+from support.full import takes_minutes
 from support.waiting import wait_for
 from support.wordcount import Count
 
@@ -123,6 +124,7 @@ def test_services_have_no_more_rights_than_they_need(leader):
     assert held["mesos-master"] == 1 << 10  # CAP_NET_BIND_SERVICE
 
 
+@takes_minutes
 def test_rotation_gives_every_account_a_new_secret_and_shows_none(leader, secrets, tmp_path):
     """One run of site.yml; the old ones are refused, the new ones taken, a count is exact."""
     fresh = {f"mesos_security_{name}_secret": f"rotated-{name}-{'x' * 16}" for name in SECRETS}
