@@ -8,6 +8,7 @@ import pytest
 from pocket_mesos.flags import (
     BOOLEAN,
     DURATION,
+    Flag,
     Flags,
     FlagsError,
     flag,
@@ -15,6 +16,8 @@ from pocket_mesos.flags import (
     parse_duration,
     unsupported,
 )
+from pocket_mesos.flags.agent import AgentFlags
+from pocket_mesos.flags.local import LocalFlags
 from pocket_mesos.flags.master import MasterFlags
 from pocket_mesos.flags.types import BYTES
 
@@ -242,3 +245,95 @@ def test_usage_shows_every_flag_with_its_default() -> None:
     assert "--[no-]loud" in text
     assert "(default: false)" in text
     assert "--name=VALUE" in text
+
+
+BOTH = """
+advertise_ip advertise_port authenticate_http_readonly authenticate_http_readwrite firewall_rules
+domain help hooks hostname hostname_lookup http_authenticators ip ip_discovery_command modules
+modules_dir port version zk_session_timeout quiet log_dir logbufsecs logging_level
+initialize_driver_logging external_log_file acls memory_profiling
+"""
+ON_MASTERS = """
+quorum work_dir zk agent_ping_timeout slave_ping_timeout agent_removal_rate_limit
+slave_removal_rate_limit agent_reregister_timeout slave_reregister_timeout allocation_interval
+allocator min_allocatable_resources authenticate_agents authenticate_slaves authenticate_frameworks
+authenticate authenticate_http_frameworks authenticators authentication_v0_timeout authorizers
+cluster credentials fair_sharing_excluded_resource_names filter_gpu_resources framework_sorter
+http_framework_authenticators log_auto_initialize master_contender master_detector
+max_agent_ping_timeouts max_slave_ping_timeouts max_completed_frameworks
+max_completed_tasks_per_framework max_operator_event_stream_subscribers
+max_unreachable_tasks_per_framework offer_timeout offer_constraints_re2_max_mem
+offer_constraints_re2_max_program_size publish_per_framework_metrics rate_limits
+recovery_agent_removal_limit recovery_slave_removal_limit registry registry_fetch_timeout
+registry_gc_interval registry_max_agent_age registry_max_agent_count registry_store_timeout
+require_agent_domain roles root_submissions role_sorter webui_dir weights whitelist
+max_executors_per_agent max_executors_per_slave
+"""
+ON_AGENTS = """
+master work_dir agent_features agent_subsystems slave_subsystems effective_capabilities
+bounding_capabilities appc_simple_discovery_uri_prefix appc_store_dir attributes
+authenticate_http_executors authenticatee authentication_backoff_factor authentication_timeout_min
+authentication_timeout_max authorizer cgroups_cpu_enable_pids_and_tids_count cgroups_destroy_timeout
+cgroups_enable_cfs cgroups_hierarchy cgroups_limit_swap cgroups_net_cls_primary_handle
+cgroups_net_cls_secondary_handles allowed_devices cgroups_root check_agent_port_range_only
+container_disk_watch_interval container_logger container_ports_watch_interval containerizers
+credential csi_plugin_config_dir default_container_dns default_container_info
+default_container_shm_size default_role disk_profile_adaptor disk_watch_interval docker
+docker_config docker_ignore_runtime docker_kill_orphans docker_mesos_image docker_registry
+docker_remove_delay docker_socket docker_stop_timeout docker_store_dir docker_volume_checkpoint_dir
+docker_volume_chown domain_socket_location enforce_container_disk_quota enforce_container_ports
+executor_environment_variables executor_registration_timeout executor_reregistration_timeout
+executor_reregistration_retry_interval max_completed_executors_per_framework jwt_secret_key
+executor_shutdown_grace_period fetcher_cache_dir fetcher_cache_size fetcher_stall_timeout
+frameworks_home gc_delay gc_disk_headroom gc_non_executor_container_sandboxes hadoop_home
+host_path_volume_force_creation http_credentials http_command_executor http_executor_domain_sockets
+http_heartbeat_interval image_providers image_provisioner_backend image_gc_config ip6
+ip6_discovery_command isolation launcher launcher_dir master_detector nvidia_gpu_devices
+network_cni_plugins_dir network_cni_config_dir network_cni_metrics network_cni_root_dir_persist
+oversubscribed_resources_interval perf_duration perf_events perf_interval qos_controller
+qos_correction_interval_min reconfiguration_policy recover recovery_timeout
+registration_backoff_factor resource_estimator resources resource_provider_config_dir
+revocable_cpu_low_priority runtime_dir sandbox_directory disallow_sharing_agent_ipc_namespace
+disallow_sharing_agent_pid_namespace strict secret_resolver switch_user systemd_enable_support
+systemd_runtime_directory volume_gid_range ephemeral_ports_per_container eth0_name lo_name
+egress_rate_limit_per_container egress_unique_flow_per_container egress_flow_classifier_parent
+network_enable_socket_statistics_summary network_enable_socket_statistics_details
+network_enable_snmp_statistics xfs_project_range xfs_kill_containers
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "documented"), [(MasterFlags, BOTH + ON_MASTERS), (AgentFlags, BOTH + ON_AGENTS)]
+)
+def test_every_flag_of_mesos_documents_is_known(flags: type[Flags], documented: str) -> None:
+    """A flag that Pocket lacks is refused as such, never as one that nobody has heard of."""
+    known = set(flags.declared()) | {one.alias for one in flags.declared().values()}
+    assert set(documented.split()) - known == set()
+
+
+@pytest.mark.parametrize("flags", [MasterFlags, AgentFlags, LocalFlags])
+def test_each_flag_is_declared_once(flags: type[Flags]) -> None:
+    """Name, default and help of a flag stand in one place."""
+    names = [name for base in flags.__mro__ for name, one in vars(base).items() if is_flag(one)]
+    names += [one.alias for one in flags.declared().values() if one.alias]
+    assert sorted(names) == sorted(set(names))
+
+
+def is_flag(one: object) -> bool:
+    return isinstance(one, Flag)
+
+
+@pytest.mark.parametrize("name", sorted(n for n, o in AgentFlags.declared().items() if o.lacking))
+def test_each_flag_that_pocket_lacks_takes_its_default_alone(name: str) -> None:
+    """Mesos' default starts the agent; anything else stops it and says why."""
+    one = AgentFlags.declared()[name]
+    given = ["--master=m:5050", "--work_dir=/w"]
+    if one.default is not None:
+        shown = one.type.show(one.default)
+        assert AgentFlags.load([*given, f"--{name}={shown}"], {}).values[name] == one.default
+    other = "true" if one.default is False else "false" if one.type.boolean else "7secs"
+    text = {"size": "7B", "whole number": "7", "number": "7"}.get(one.type.name, other)
+    if one.type.name in ("text", "path"):
+        text = "/other"
+    with pytest.raises(FlagsError, match=f"'{name}' is invalid: Pocket Mesos lacks this feature"):
+        AgentFlags.load([*given, f"--{name}={text}"], {})

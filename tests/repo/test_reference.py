@@ -1,9 +1,11 @@
-"""The documents of variables and playbooks are current and whole."""
+"""The documents of variables, playbooks and flags are current and whole."""
 
 from pathlib import Path
 
 import pytest
 from labkit import reference, specs
+
+from pocket_mesos.flags import reference as flags
 
 ROOT = Path(__file__).parents[2]
 LIFECYCLE = {
@@ -26,6 +28,12 @@ LIFECYCLE = {
 def test_documents_are_current(document, text):
     """What is written is what roles and playbooks say now."""
     assert document.read_text() == text, "run scripts/role-docs"
+
+
+def test_flags_are_current():
+    """The reference of flags is what the engine's flags say now."""
+    written = (ROOT / "docs" / "flags.md").read_text()
+    assert written == flags.document(), "run scripts/flag-docs"
 
 
 @pytest.mark.parametrize("file", reference.playbooks(), ids=lambda file: file.stem)

@@ -1,6 +1,16 @@
 """Flags, each declared once: ``base`` is the machinery, ``types`` the kinds of value."""
 
-from pocket_mesos.flags.base import Flag, Flags, FlagsError, flag, optional, required, unsupported
+from pocket_mesos.flags.base import (
+    Flag,
+    Flags,
+    FlagsError,
+    Rule,
+    allows,
+    flag,
+    optional,
+    required,
+    unsupported,
+)
 from pocket_mesos.flags.common import CommonFlags, one_of, port_number, positive
 from pocket_mesos.flags.types import (
     ACLS,
@@ -33,6 +43,8 @@ __all__ = [
     "FlagType",
     "Flags",
     "FlagsError",
+    "Rule",
+    "allows",
     "flag",
     "one_of",
     "optional",

@@ -2,14 +2,14 @@
 
 import json
 
-from pocket_mesos.flags.base import flag, optional, required, unsupported
+from pocket_mesos.flags.base import allows, flag, optional, required, unsupported
 from pocket_mesos.flags.common import (
-    CommonFlags,
     basic_alone,
     one_of,
     port_number,
     positive,
 )
+from pocket_mesos.flags.lacking import LackingAgentFlags
 from pocket_mesos.flags.types import (
     ADDRESS,
     BOOLEAN,
@@ -30,6 +30,7 @@ from pocket_mesos.resources import (
 )
 
 
+@allows("resources")
 def _resources(text: str) -> str | None:
     try:
         return validate(one for one in parse_resources(text) if not is_empty(one))
@@ -37,6 +38,7 @@ def _resources(text: str) -> str | None:
         return str(error)
 
 
+@allows("attributes")
 def _attributes(text: str) -> str | None:
     try:
         parse_attributes(text)
@@ -45,6 +47,7 @@ def _attributes(text: str) -> str | None:
     return None
 
 
+@allows("a JSON object of texts")
 def _environment(text: str) -> str | None:
     try:
         value = json.loads(text)
@@ -55,11 +58,12 @@ def _environment(text: str) -> str | None:
     return "expected a JSON object of strings"
 
 
+@allows("0 to 1")
 def _share(value: float) -> str | None:
     return None if 0 <= value <= 1 else f"expected a number from 0 to 1, got {value:g}"
 
 
-class AgentFlags(CommonFlags):
+class AgentFlags(LackingAgentFlags):
     """Flags of mesos-agent."""
 
     program = "mesos-agent"

@@ -7,6 +7,7 @@ environment, the command line before the environment, ``file:///path`` for a val
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
@@ -21,6 +22,23 @@ ENVIRONMENT_PREFIX = "MESOS_"
 
 _HELP_COLUMN = 50
 _HELP_WIDTH = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[T]):
+    """A validator that says what it allows, for the reference."""
+
+    allowed: str
+    check: Callable[[T], str | None]
+
+    def __call__(self, value: T) -> str | None:
+        """Return what is wrong with a value."""
+        return self.check(value)
+
+
+def allows(words: str) -> Callable[[Callable[[T], str | None]], Rule[T]]:
+    """Say what a validator allows: ``@allows("a number from 0 to 1")``."""
+    return lambda check: Rule(words, check)
 
 
 class FlagsError(PocketError):
@@ -39,6 +57,7 @@ class Flag(Generic[T]):
         required: bool = False,
         validator: Validator | None = None,
         alias: str | None = None,
+        lacking: bool = False,
     ) -> None:
         self.type = type_
         self.help = help_
@@ -47,6 +66,8 @@ class Flag(Generic[T]):
         self.validator = validator
         self.alias = alias
         """Former name that still works."""
+        self.lacking = lacking
+        """Whether Pocket lacks what the flag is about."""
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -96,7 +117,9 @@ def required(
     return Flag(type_, help_, required=True, validator=validator)
 
 
-def unsupported(type_: FlagType[T], default: T | None, help_: str) -> Flag[T | None]:
+def unsupported(
+    type_: FlagType[T], default: T | None, help_: str, *, alias: str | None = None
+) -> Flag[T | None]:
     """Declare a flag of Mesos whose feature Pocket lacks: only its default is accepted."""
 
     def refuse(value: T | None) -> str | None:
@@ -105,7 +128,7 @@ def unsupported(type_: FlagType[T], default: T | None, help_: str) -> Flag[T | N
         shown = "not given" if default is None else f"'{type_.show(default)}'"
         return f"Pocket Mesos lacks this feature of Mesos: leave the flag {shown}"
 
-    return Flag(type_, help_, default=default, validator=refuse)
+    return Flag(type_, help_, default=default, validator=refuse, alias=alias, lacking=True)
 
 
 class Flags:

@@ -1,20 +1,20 @@
 """Flags that the master and the agent share."""
 
-from collections.abc import Callable
-
-from pocket_mesos.flags.base import Flags, flag, optional, unsupported
+from pocket_mesos.flags.base import Flags, Rule, allows, flag, optional, unsupported
 from pocket_mesos.flags.types import ACLS, BOOLEAN, DURATION, INTEGER, PATH, STRING
 
 
-def one_of(*choices: str) -> Callable[[str], str | None]:
+def one_of(*choices: str) -> Rule[str]:
     """Make a validator that accepts only ``choices``."""
 
+    @allows(" or ".join(f"`{choice}`" for choice in choices))
     def check(value: str) -> str | None:
         return None if value in choices else f"expected one of {', '.join(choices)}, got '{value}'"
 
     return check
 
 
+@allows("`basic`")
 def basic_alone(value: str) -> str | None:
     """Refuse HTTP authenticators other than the built-in one."""
     if value == "basic":
@@ -25,11 +25,13 @@ def basic_alone(value: str) -> str | None:
     )
 
 
+@allows("more than zero")
 def positive(value: float) -> str | None:
     """Refuse zero and less."""
     return None if value > 0 else f"expected a value greater than zero, got {value:g}"
 
 
+@allows("0 to 65535")
 def port_number(value: int) -> str | None:
     """Refuse what is no TCP port; 0 lets the system choose."""
     return None if 0 <= value <= 65535 else f"expected a port from 0 to 65535, got {value}"

@@ -1,6 +1,6 @@
 """The master's flags."""
 
-from pocket_mesos.flags.base import flag, optional, required, unsupported
+from pocket_mesos.flags.base import allows, flag, optional, required, unsupported
 from pocket_mesos.flags.common import (
     CommonFlags,
     basic_alone,
@@ -22,14 +22,17 @@ from pocket_mesos.flags.types import (
 from pocket_mesos.resources import ParseError, parse_resources
 
 
+@allows("1secs to 15mins")
 def _ping_timeout(seconds: float) -> str | None:
     return None if 1 <= seconds <= 900 else "expected between 1secs and 15mins"
 
 
+@allows("at least 10mins")
 def _at_least_ten_minutes(seconds: float) -> str | None:
     return None if seconds >= 600 else "expected at least 10mins"
 
 
+@allows("resources by `;`, alternatives by `|`")
 def _quantities(text: str) -> str | None:
     try:
         for alternative in text.split("|"):
@@ -39,6 +42,7 @@ def _quantities(text: str) -> str | None:
     return None
 
 
+@allows("zero or more")
 def _not_negative(value: int) -> str | None:
     return None if value >= 0 else f"expected zero or more, got {value}"
 
@@ -119,12 +123,20 @@ class MasterFlags(CommonFlags):
         alias="slave_reregister_timeout",
     )
     agent_removal_rate_limit = unsupported(
-        STRING, None, "Rate at which agents that fail health checks are removed."
+        STRING,
+        None,
+        "Rate at which agents that fail health checks are removed.",
+        alias="slave_removal_rate_limit",
     )
     recovery_agent_removal_limit = flag(
-        STRING, "100%", "Share of the agents that may be removed after a leader change."
+        STRING,
+        "100%",
+        "Share of the agents that may be removed after a leader change.",
+        alias="recovery_slave_removal_limit",
     )
-    max_executors_per_agent = unsupported(INTEGER, None, "Number of executors per agent.")
+    max_executors_per_agent = unsupported(
+        INTEGER, None, "Number of executors per agent.", alias="max_executors_per_slave"
+    )
     require_agent_domain = unsupported(BOOLEAN, False, "Whether agents need a fault domain.")
     whitelist = unsupported(PATH, None, "File with the agents to offer.")
 

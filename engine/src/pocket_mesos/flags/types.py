@@ -35,6 +35,8 @@ class FlagType(Generic[T]):
     """A kind of value."""
 
     parse: Callable[[str], T]
+    name: str
+    """What the reference calls it."""
     show: Callable[[T], str] = str
     boolean: bool = False
     """Whether ``--name`` and ``--no-name`` set it."""
@@ -163,19 +165,26 @@ def _show_address(text: str) -> str:
     return _ZOOKEEPER_SECRET.sub(r"\1***", text)
 
 
-STRING: FlagType[str] = FlagType(parse=str)
-PATH: FlagType[Path] = FlagType(parse=_parse_path, read_files=False)
-SECRET_PATH: FlagType[Path] = FlagType(parse=_parse_secret_path, read_files=False, secret=True)
-"""Path of a file with secrets."""
+STRING: FlagType[str] = FlagType(parse=str, name="text")
+PATH: FlagType[Path] = FlagType(parse=_parse_path, name="path", read_files=False)
+SECRET_PATH: FlagType[Path] = FlagType(
+    parse=_parse_secret_path, name="path of a file with secrets", read_files=False, secret=True
+)
 ADDRESS: FlagType[str] = FlagType(
-    parse=_parse_address, show=_show_address, read_files=False, secret=True
+    parse=_parse_address, name="address", show=_show_address, read_files=False, secret=True
 )
 """Where a master or ZooKeeper is; one from a file is printed as the file's path, as in Mesos, and a
 password in any other as stars."""
-ACLS: FlagType[authorization.ACLs] = FlagType(parse=_parse_acls, show=authorization.show)
-BOOLEAN: FlagType[bool] = FlagType(parse=parse_boolean, show=lambda v: str(v).lower(), boolean=True)
-INTEGER: FlagType[int] = FlagType(parse=_parse_integer)
-NUMBER: FlagType[float] = FlagType(parse=_parse_number, show=lambda value: f"{value:g}")
-DURATION: FlagType[float] = FlagType(parse=parse_duration, show=show_duration)
+ACLS: FlagType[authorization.ACLs] = FlagType(
+    parse=_parse_acls, name="lists as JSON", show=authorization.show
+)
+BOOLEAN: FlagType[bool] = FlagType(
+    parse=parse_boolean, name="true or false", show=lambda v: str(v).lower(), boolean=True
+)
+INTEGER: FlagType[int] = FlagType(parse=_parse_integer, name="whole number")
+NUMBER: FlagType[float] = FlagType(
+    parse=_parse_number, name="number", show=lambda value: f"{value:g}"
+)
+DURATION: FlagType[float] = FlagType(parse=parse_duration, name="duration", show=show_duration)
 """Held in seconds."""
-BYTES: FlagType[int] = FlagType(parse=parse_bytes, show=show_bytes)
+BYTES: FlagType[int] = FlagType(parse=parse_bytes, name="size", show=show_bytes)
