@@ -85,8 +85,9 @@ def test_a_half_installed_package_is_completed(node):
 def test_a_node_lost_in_the_middle_is_named_and_found_again(node):
     """A node that dies while a role is at work is unreachable, by name; then it gets the rest."""
     node.run(f"apt-get -q -y purge {PACKAGE}")
-    hold = "import fcntl, time; fcntl.lockf(open('/var/lib/dpkg/lock-frontend', 'w'), 2); "
-    node.run(f'systemd-run --unit=holder --collect python3 -c "{hold} time.sleep(3600)"')
+    hold = "import fcntl, time; file = open('/var/lib/dpkg/lock-frontend', 'w');"
+    hold += " fcntl.lockf(file, fcntl.LOCK_EX); time.sleep(3600)"
+    node.run(f'systemd-run --unit=holder --collect python3 -c "{hold}"')
     waits = "pgrep --full ' /var/lib/dpkg/lock-fronten[d] ' || true"
     with ThreadPoolExecutor(1) as pool:
         message = pool.submit(playbook.refusal, PLAYBOOK, with_package())
