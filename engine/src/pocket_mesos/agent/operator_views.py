@@ -7,6 +7,7 @@ from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.state import Executor, Framework, Task
 from pocket_mesos.authorization import Viewer
 from pocket_mesos.protocol import codec
+from pocket_mesos.protocol.mesos import ExecutorType
 
 _SHARED = ("health_check", "check", "kill_policy", "max_completion_time", "labels", "discovery",
            "container", "limits")  # fmt: skip
@@ -97,7 +98,10 @@ def _framework(framework: Framework) -> dict[str, Any]:
 
 
 def _executor(executor: Executor) -> dict[str, Any]:
-    return {"executor_info": codec.to_builtins(executor.info)}
+    info = codec.to_builtins(executor.info)
+    if executor.info.type is ExecutorType.DEFAULT:
+        info.pop("command", None)  # the agent's own, which nobody has asked for
+    return {"executor_info": info}
 
 
 def _task(agent: Agent, executor: Executor, task: Task) -> dict[str, Any]:
