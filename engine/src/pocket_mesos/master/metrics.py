@@ -77,6 +77,29 @@ _COUNTERS = (
 )
 """Shown even while they are zero; some stay so, because what they count does not exist here."""
 
+_OPERATIONS = (
+    "create",
+    "create_disk",
+    "destroy",
+    "destroy_disk",
+    "grow_volume",
+    "reserve",
+    "shrink_volume",
+    "unreserve",
+)
+_OPERATION_STATES = (
+    "dropped",
+    "error",
+    "failed",
+    "finished",
+    "gone_by_operator",
+    "pending",
+    "recovering",
+    "total",
+    "unreachable",
+)
+"""Offer operations do not exist here; their metrics do, so that dashboards find them."""
+
 _LIVE_STATES = ("killing", "running", "staging", "starting", "unreachable")
 
 _SCALARS = ("cpus", "disk", "gpus", "mem")
@@ -101,6 +124,8 @@ def snapshot(runner: Runner) -> dict[str, float]:
     }
     known = runner.core.state if runner.core is not None else State()
     shown |= {f"master/{name}": float(known.counters.get(name, 0)) for name in _COUNTERS}
+    for operation in ("", *(f"{name}/" for name in _OPERATIONS)):
+        shown |= {f"master/operations/{operation}{state}": 0.0 for state in _OPERATION_STATES}
     shown["allocator/mesos/allocation_runs"] = float(known.counters.get("allocation_runs", 0))
     shown |= runner.allocation_times.shown("allocator/mesos/allocation_run_ms")
     shown |= _agents(known) | _frameworks(known) | _tasks(known) | _resources(known)

@@ -47,7 +47,7 @@ def executors(known: State, viewer: Viewer) -> Json:
         for one in framework.executors.values()
         if viewer.executor(framework.info, one.info)
     ]
-    return {"executors": shown} if shown else {}
+    return {"executors": shown}
 
 
 def tasks(known: State, viewer: Viewer) -> Json:
