@@ -4,6 +4,8 @@ Flags: those that have a default or must be given. Metrics: those registered at 
 whatever the flags. From master/idle/ and agent/idle/ of the transcripts.
 """
 
+import re
+
 
 def words(text: str) -> frozenset[str]:
     """Read names separated by white space."""
@@ -123,3 +125,15 @@ AGENT_METRICS = words(
     system/load_5min system/mem_free_bytes system/mem_total_bytes
     """
 )
+
+ABSENT_METRICS = re.compile(
+    r"(allocator|allocator/mesos)/event_queue_dispatches|allocator/mesos/allocation_run_latency_ms.*"
+    r"|(registrar|containerizer|resource_provider_manager)/.*|frameworks/.+/messages_\w+"
+    r"|master/frameworks/.*"
+)
+"""Metrics of parts that the tests of this suite do not ask for."""
+
+
+def absent_metric(name: str) -> bool:
+    """Say whether a recorded metric is one that not every cluster has."""
+    return ABSENT_METRICS.fullmatch(name) is not None
