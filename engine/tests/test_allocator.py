@@ -2,9 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+import pytest
 
 from pocket_mesos.allocator import HierarchicalAllocator, Options, Quota
 from pocket_mesos.resources import EMPTY, Resources, parse_resources
@@ -42,6 +40,52 @@ def play(made: HierarchicalAllocator, rounds: int) -> list[tuple[str, float, flo
             used = demands[offer.role] if resources.contains(demands[offer.role]) else EMPTY
             made.recover(offer.framework, offer.role, "S0", resources - used)
     return seen
+
+
+def test_the_drf_papers_table_step_by_step() -> None:
+    """9 CPUs and 18 GB, tasks of <1 CPU, 4 GB> for A and <3 CPUs, 1 GB> for B; B comes first."""
+    demands = {"A": bundle("cpus:1;mem:4"), "B": bundle("cpus:3;mem:1")}
+    roles = {"B": "first by name", "A": "second by name"}
+    made = HierarchicalAllocator()
+    for framework, role in roles.items():
+        made.add_framework(framework, [role], [], gpus=False)
+    made.add_agent("S0", bundle("cpus:9;mem:18"), {})
+    seen = []
+    for turn in range(5):
+        (offer,) = made.allocate(float(turn))
+        unused = offer.resources - demands[offer.framework]
+        made.recover(offer.framework, offer.role, "S0", unused)
+        shares = made.shares()
+        seen.append((offer.framework, *(pytest.approx(shares[roles[one]]) for one in "AB")))
+    assert seen == [
+        ("B", 0, 1 / 3),
+        ("A", 2 / 9, 1 / 3),
+        ("A", 4 / 9, 1 / 3),
+        ("B", 4 / 9, 2 / 3),
+        ("A", 2 / 3, 2 / 3),
+    ]
+    held = made.held("S0")
+    assert held["A", roles["A"]] == bundle("cpus:3;mem:12")
+    assert held["B", roles["B"]] == bundle("cpus:6;mem:2")
+    assert made.available("S0") == bundle("mem:4")
+
+
+def test_the_example_of_the_mesos_paper() -> None:
+    """4 CPUs and 4 GB are offered to one framework; what its two tasks leave, to the other."""
+    made = HierarchicalAllocator()
+    for framework in ("framework 1", "framework 2"):
+        made.add_framework(framework, ["*"], [], gpus=False)
+    made.add_agent("agent 1", bundle("cpus:4;mem:4096"), {})
+    (offer,) = made.allocate(0.0)
+    assert (offer.framework, offer.resources) == ("framework 1", bundle("cpus:4;mem:4096"))
+    used = bundle("cpus:2;mem:1024") + bundle("cpus:1;mem:2048")
+    made.recover("framework 1", "*", "agent 1", offer.resources - used, refuse_seconds=5, now=0)
+    (offer,) = made.allocate(0.1, ["agent 1"])
+    assert (offer.framework, offer.resources) == ("framework 2", bundle("cpus:1;mem:1024"))
+    made.recover("framework 1", "*", "agent 1", bundle("cpus:2;mem:1024"))
+    (offer,) = made.allocate(0.2, ["agent 1"])
+    # A task has ended. Framework 1 still holds half of the memory, framework 2 a quarter.
+    assert (offer.framework, offer.resources) == ("framework 2", bundle("cpus:2;mem:1024"))
 
 
 def test_offers_of_the_drf_example_are_those_of_real_mesos() -> None:
@@ -105,6 +149,120 @@ def test_headroom_is_kept_for_a_guarantee_that_nobody_takes_up() -> None:
     made.add_agent("S0", bundle("cpus:4;mem:1000"), {})
     (offer,) = made.allocate(0.0)
     assert offer.resources == bundle("cpus:1;mem:1000")
+
+
+def test_headroom_is_kept_from_its_own_role_too_once_offers_are_refused() -> None:
+    """What a guarantee wants is given as such or not at all, so that a filter can't widen it."""
+    made = allocator()
+    made.set_quota("b", Quota(guarantees={"cpus": 4000}))
+    made.add_framework("B", ["b"], [], gpus=False)
+    made.add_framework("C", ["c"], [], gpus=False)
+    made.add_agent("S0", bundle("cpus:4;mem:1000"), {})
+    (offer,) = made.allocate(0.0)
+    assert (offer.framework, offer.resources) == ("B", bundle("cpus:4;mem:1000"))
+    made.recover("B", "b", "S0", offer.resources, refuse_seconds=5, now=0.0)
+    (offer,) = made.allocate(1.0)
+    assert (offer.framework, offer.resources) == ("C", bundle("mem:1000"))
+
+
+def test_guarantees_are_first_met_where_they_can_be() -> None:
+    """An agent without what a guarantee still wants is for everybody."""
+    made = allocator()
+    made.set_quota("z", Quota(guarantees={"gpus": 1000}))
+    made.add_framework("A", ["a"], [], gpus=True)
+    made.add_framework("Z", ["z"], [], gpus=True)
+    made.add_agent("S0", bundle("cpus:4"), {})
+    made.add_agent("S1", bundle("cpus:4;gpus:2"), {})
+    offers = {o.agent: (o.framework, str(o.resources)) for o in made.allocate(0.0)}
+    assert offers == {"S0": ("A", "cpus:4"), "S1": ("Z", "cpus:4; gpus:2")}
+
+
+def test_guarantees_beyond_what_there_is_are_met_as_far_as_that_goes() -> None:
+    """Two roles that were promised the same are served in their order."""
+    made = allocator()
+    for role in ("a", "b"):
+        made.set_quota(role, Quota(guarantees={"cpus": 3000}))
+        made.add_framework(role, [role], [], gpus=False)
+    made.add_agent("S0", bundle("cpus:4"), {})
+    offers = [(o.framework, str(o.resources)) for o in made.allocate(0.0)]
+    assert offers == [("a", "cpus:3"), ("b", "cpus:1")]
+
+
+def tree(*roles: str) -> HierarchicalAllocator:
+    made = allocator()
+    for role in roles:
+        made.add_framework(role, [role], [], gpus=False)
+    return made
+
+
+def test_roles_below_a_role_share_its_part() -> None:
+    """Of eight agents ops gets half, and eng's three, itself among them, as much together."""
+    made = tree("eng", "eng/db", "eng/web", "ops")
+    for number in range(12):
+        made.add_agent(f"S{number}", bundle("cpus:1"), {})
+    got = Counter(offer.role for offer in made.allocate(0.0))
+    assert got == {"ops": 6, "eng": 2, "eng/db": 2, "eng/web": 2}
+    assert made.consumed("eng") == {"cpus": 6000}
+    assert made.shares() == {"ops": 0.5, "eng": 2 / 12, "eng/db": 2 / 12, "eng/web": 2 / 12}
+
+
+def test_weight_of_a_role_holds_for_those_below() -> None:
+    """eng has three times the weight of ops, web twice that of db; eng itself has no framework."""
+    made = tree("eng/db", "eng/web", "ops")
+    made.set_weight("eng", 3.0)
+    made.set_weight("eng/web", 2.0)
+    for number in range(12):
+        made.add_agent(f"S{number}", bundle("cpus:1"), {})
+    got = Counter(offer.role for offer in made.allocate(0.0))
+    assert got == {"ops": 3, "eng/db": 3, "eng/web": 6}
+    assert made.shares()["eng/web"] == 6 / 12 / 2, "as the metrics show it: divided by the weight"
+
+
+def test_what_roles_below_hold_counts_against_a_guarantee() -> None:
+    """Of 4 guaranteed CPUs eng/web has 3 already: one more is kept back for eng."""
+    made = tree("eng/web")
+    made.add_agent("S0", bundle("cpus:3"), {})
+    made.allocate(0.0)
+    made.set_quota("eng", Quota(guarantees={"cpus": 4000}))
+    made.add_framework("ops", ["ops"], [], gpus=False)
+    made.add_agent("S1", bundle("cpus:5"), {})
+    (offer,) = made.allocate(1.0)
+    assert (offer.role, offer.resources) == ("ops", bundle("cpus:4"))
+
+
+def test_what_roles_below_hold_counts_against_a_limit() -> None:
+    """eng may have one CPU more; those below it are not held back, as in Mesos."""
+    made = tree("eng/web")
+    made.add_agent("S0", bundle("cpus:3"), {})
+    made.allocate(0.0)
+    made.set_quota("eng", Quota(limits={"cpus": 4000}))
+    made.add_framework("eng", ["eng"], [], gpus=False)
+    made.add_agent("S1", bundle("cpus:5"), {})
+    offers = {offer.role: str(offer.resources) for offer in made.allocate(1.0)}
+    assert offers == {"eng": "cpus:1", "eng/web": "cpus:4"}
+
+
+def test_a_refusal_holds_for_its_framework_and_role_alone() -> None:
+    """Others are offered at once what one has refused, until they all have."""
+    made = tree("a", "b", "c")
+    made.add_agent("S0", bundle("cpus:4"), {})
+    refused = []
+    for turn in range(3):
+        (offer,) = made.allocate(float(turn))
+        refused.append(offer.role)
+        made.recover(offer.framework, offer.role, "S0", offer.resources, refuse_seconds=9, now=turn)
+    assert sorted(refused) == ["a", "b", "c"]
+    assert made.allocate(8.9) == []
+    assert [o.role for o in made.allocate(9.0)] == [refused[0]], "the first refusal has ended"
+
+
+def test_agents_can_be_taken_in_another_order_each_time() -> None:
+    """Who drives the allocator says in which order agents are looked at."""
+    made = HierarchicalAllocator(Options(shuffle=list.reverse))
+    made.add_framework("F", ["r"], [], gpus=False)
+    for agent in ("S0", "S1", "S2"):
+        made.add_agent(agent, bundle("cpus:1"), {})
+    assert [offer.agent for offer in made.allocate(0.0)] == ["S2", "S1", "S0"]
 
 
 def test_shares_and_filters_are_counted_by_role() -> None:
@@ -226,89 +384,3 @@ def test_a_role_that_a_framework_left_is_settled_when_its_tasks_end() -> None:
     assert made.consumed("r") == {}
     (offer,) = made.allocate(1.0)
     assert offer.role == "new"
-
-
-@given(st.integers(2, 6), st.integers(1, 6), st.booleans())
-def test_sharing_incentive(frameworks: int, each: int, one_role: bool) -> None:
-    """Who always takes offers gets its equal part, within a role as between roles."""
-    made = allocator()
-    for number in range(frameworks):
-        made.add_framework(f"F{number}", ["r" if one_role else f"r{number}"], [], gpus=False)
-    for number in range(each * frameworks):
-        made.add_agent(f"S{number}", bundle("cpus:8"), {})
-    got = Counter(offer.framework for offer in made.allocate(0.0))
-    assert got == {f"F{number}": each for number in range(frameworks)}
-
-
-class Bookkeeping(RuleBasedStateMachine):
-    """Whatever happens: what is held and what is available add up to what there is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.made = allocator()
-        self.totals: dict[str, Resources] = {}
-        self.frameworks: set[str] = set()
-        self.held: dict[tuple[str, str, str], Resources] = {}
-        self.now = 0.0
-
-    @rule(
-        agent=st.sampled_from(["S0", "S1", "S2"]), cpus=st.integers(1, 9), mem=st.integers(0, 999)
-    )
-    def agent_comes_or_goes(self, agent: str, cpus: int, mem: int) -> None:
-        if agent in self.totals:
-            self.made.remove_agent(agent)
-            del self.totals[agent]
-            self.held = {key: value for key, value in self.held.items() if key[2] != agent}
-        else:
-            self.totals[agent] = bundle(f"cpus:{cpus};mem:{mem};ports:[1-{cpus}]")
-            self.made.add_agent(agent, self.totals[agent], {})
-
-    @rule(framework=st.sampled_from(["F", "G"]), roles=st.sets(st.sampled_from("rst"), min_size=1))
-    def framework_comes_changes_or_goes(self, framework: str, roles: set[str]) -> None:
-        if framework not in self.frameworks:
-            self.made.add_framework(framework, roles, [], gpus=False)
-            self.frameworks.add(framework)
-        elif len(roles) == 1:
-            self.made.remove_framework(framework)
-            self.frameworks.discard(framework)
-            self.held = {key: value for key, value in self.held.items() if key[0] != framework}
-        else:
-            self.made.update_framework(framework, roles, [], gpus=False)
-
-    @rule(step=st.floats(0, 10))
-    def allocate(self, step: float) -> None:
-        self.now += step
-        for offer in self.made.allocate(self.now):
-            key = (offer.framework, offer.role, offer.agent)
-            self.held[key] = self.held.get(key, EMPTY) + offer.resources
-
-    @precondition(lambda self: self.held)
-    @rule(data=st.data(), seconds=st.floats(0, 20))
-    def recover_a_part(self, data: st.DataObject, seconds: float) -> None:
-        key = data.draw(st.sampled_from(sorted(self.held)))
-        cpus = data.draw(st.integers(0, self.held[key].scalars.get("cpus", 0)))
-        part = Resources({"cpus": cpus})
-        framework, role, agent = key
-        self.made.recover(framework, role, agent, part, refuse_seconds=seconds, now=self.now)
-        self.held[key] = self.held[key] - part
-        if not self.held[key]:
-            del self.held[key]
-
-    @rule(role=st.sampled_from("rst"), cpus=st.integers(0, 9000))
-    def set_quota(self, role: str, cpus: int) -> None:
-        self.made.set_quota(role, Quota(guarantees={"cpus": cpus // 2}, limits={"cpus": cpus}))
-
-    @invariant()
-    def books_balance(self) -> None:
-        for agent, total in self.totals.items():
-            expected = {(f, r): v for (f, r, a), v in self.held.items() if a == agent}
-            assert dict(self.made.held(agent)) == expected
-            assert sum(expected.values(), self.made.available(agent)) == total
-        for role in "rst":
-            consumed = sum(
-                (v.scalars.get("cpus", 0) for (_, r, _), v in self.held.items() if r == role), 0
-            )
-            assert self.made.consumed(role).get("cpus", 0) == consumed
-
-
-TestBookkeeping = Bookkeeping.TestCase

@@ -1,47 +1,101 @@
-"""Offer filters: what a framework has refused and does not want to see again for a while."""
+"""Offer filters: what a framework has refused and does not want to see again for a while.
 
-from collections import defaultdict
+Beside the refusals of each agent stands its cover: who refuses all that is free there. Where many
+frameworks filter many agents, an allocation looks at covers only, not at each refusal.
+"""
 
-from pocket_mesos.resources import Resources
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pocket_mesos.resources import EMPTY, Resources
 
 Client = tuple[str, str]
 """Framework id and role."""
 
+_NOBODY: Mapping[Client, float] = MappingProxyType({})
 
-class OfferFilters:
-    """Refusals by client and agent, each until a point in time."""
+
+class _Refusals:
+    """What was refused of an agent."""
+
+    __slots__ = ("cover", "level", "of", "soonest")
 
     def __init__(self) -> None:
-        self._refused: dict[Client, dict[str, list[tuple[float, Resources]]]] = defaultdict(dict)
+        self.of: dict[Client, list[tuple[float, Resources]]] = {}
+        self.level = EMPTY
+        """What was free when the agent was last looked at."""
+        self.cover: dict[Client, float] = {}
+        """Some of those who refuse ``level``, each until when."""
+        self.soonest = float("inf")
+        """When the first of ``cover`` ends, or before."""
+
+    def note(self, client: Client, until: float, refused: Resources) -> None:
+        """Enter a client into the cover if what it refused belongs there."""
+        if until > self.cover.get(client, 0.0) and refused.contains(self.level):
+            self.cover[client] = until
+            self.soonest = min(self.soonest, until)
+
+
+class OfferFilters:
+    """Refusals by agent and client, each until a point in time."""
+
+    def __init__(self) -> None:
+        self._agents: dict[str, _Refusals] = {}
 
     def refuse(self, client: Client, agent: str, resources: Resources, until: float) -> None:
         """Remember that ``client`` does not want ``resources`` of ``agent`` or less."""
-        self._refused[client].setdefault(agent, []).append((until, resources))
+        entry = self._agents.get(agent)
+        if entry is None:
+            entry = self._agents[agent] = _Refusals()
+        entry.of.setdefault(client, []).append((until, resources))
+        entry.note(client, until, resources)
+
+    def cover(self, agent: str, available: Resources, now: float) -> Mapping[Client, float]:
+        """Return clients that want nothing of what is available; not necessarily all such."""
+        entry = self._agents.get(agent)
+        if entry is None:
+            return _NOBODY
+        if entry.level != available:
+            # Who refuses much refuses less as well; of more, each must be asked again.
+            if not entry.level.contains(available):
+                entry.cover, entry.soonest = {}, float("inf")
+            entry.level = available
+        if entry.soonest <= now:
+            entry.cover = {client: until for client, until in entry.cover.items() if until > now}
+            entry.soonest = min(entry.cover.values(), default=float("inf"))
+        return entry.cover
 
     def filters(self, client: Client, agent: str, resources: Resources, now: float) -> bool:
         """Whether an offer of ``resources`` is refused; drops what has expired."""
-        agents = self._refused.get(client)
-        refusals = agents.get(agent) if agents else None
-        if not agents or not refusals:
+        entry = self._agents.get(agent)
+        refusals = entry.of.get(client) if entry is not None else None
+        if entry is None or refusals is None:
             return False
         live = [one for one in refusals if one[0] > now]
         if len(live) != len(refusals):
-            if live:
-                agents[agent] = live
-            else:
-                del agents[agent]
+            if not live:
+                del entry.of[client]
+                return False
+            entry.of[client] = live
+        for until, refused in live:
+            entry.note(client, until, refused)
         return any(refused.contains(resources) for _, refused in live)
 
-    def active(self, client: Client, now: float) -> int:
-        """Return how many refusals of a client hold."""
-        agents = self._refused.get(client, {})
-        return sum(until > now for refusals in agents.values() for until, _ in refusals)
+    def active(self, now: float) -> dict[str, int]:
+        """Return how many refusals hold, by role."""
+        counts: dict[str, int] = {}
+        for entry in self._agents.values():
+            for (_, role), refusals in entry.of.items():
+                held = sum(until > now for until, _ in refusals)
+                counts[role] = counts.get(role, 0) + held
+        return counts
 
     def forget_client(self, client: Client) -> None:
         """Drop all that a client refused."""
-        self._refused.pop(client, None)
+        for entry in self._agents.values():
+            entry.of.pop(client, None)
+            entry.cover.pop(client, None)
 
     def forget_agent(self, agent: str) -> None:
         """Drop all that was refused of an agent."""
-        for agents in self._refused.values():
-            agents.pop(agent, None)
+        self._agents.pop(agent, None)
