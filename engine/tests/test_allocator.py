@@ -177,6 +177,29 @@ def test_guarantees_are_first_met_where_they_can_be() -> None:
     assert offers == {"S0": ("A", "cpus:4"), "S1": ("Z", "cpus:4; gpus:2")}
 
 
+def test_a_guarantee_is_met_once() -> None:
+    """What a role has got in this allocation counts; no second agent is its own by guarantee."""
+    made = allocator()
+    made.set_quota("z", Quota(guarantees={"cpus": 4000}))
+    for name, role in (("Z", "z"), ("Y", "z"), ("A", "a"), ("B", "b")):
+        made.add_framework(name, [role], [], gpus=False)
+    for agent in ("S0", "S1", "S2"):
+        made.add_agent(agent, bundle("cpus:4;mem:1000"), {})
+    offers = [(o.framework, str(o.resources)) for o in made.allocate(0.0)]
+    assert offers == [(name, "cpus:4; mem:1000") for name in ("Y", "A", "B")]
+
+
+def test_a_limit_holds_in_the_first_stage_too() -> None:
+    """Offers are worth more whole, but not beyond a limit, which counts what is guaranteed."""
+    made = allocator()
+    made.set_quota("a", Quota(guarantees={"cpus": 1000}, limits={"cpus": 3000, "mem": 500_000}))
+    made.add_framework("A", ["a"], [], gpus=False)
+    made.add_agent("S0", bundle("cpus:4;mem:1000;disk:10"), {})
+    made.add_agent("S1", bundle("cpus:4;disk:10"), {})
+    offers = [(o.agent, str(o.resources)) for o in made.allocate(0.0)]
+    assert offers == [("S0", "cpus:3; mem:500; disk:10")]
+
+
 def test_guarantees_beyond_what_there_is_are_met_as_far_as_that_goes() -> None:
     """Two roles that were promised the same are served in their order."""
     made = allocator()
@@ -304,6 +327,19 @@ def test_refusal_filters_the_same_and_less_until_it_expires() -> None:
     assert len(made.allocate(10.0)) == 1
 
 
+def test_refusal_of_a_part_never_stands_for_the_whole() -> None:
+    """However often the whole was refused and looked at before."""
+    made = one_framework()
+    (offer,) = made.allocate(0.0)
+    made.recover("F", "r", "S0", offer.resources, refuse_seconds=1.0, now=0.0)
+    assert made.allocate(0.5) == []
+    (offer,) = made.allocate(1.0)
+    part = bundle("cpus:1")
+    made.recover("F", "r", "S0", part, refuse_seconds=100.0, now=1.0)
+    made.recover("F", "r", "S0", offer.resources - part)
+    assert [o.resources for o in made.allocate(1.1)] == [offer.resources]
+
+
 def test_refusal_lasts_at_least_one_interval_and_zero_is_none() -> None:
     """A tiny refusal must not be over before the next allocation; zero asks for it again."""
     made = one_framework()
@@ -329,8 +365,28 @@ def test_revive_drops_filters_and_suppression_of_its_roles_only() -> None:
     assert offer.role == "s"
     made.recover("F", "s", "S0", offer.resources, refuse_seconds=3600, now=0.0)
     assert made.allocate(1.0) == []
+    made.revive("F", ["s"])
+    (offer,) = made.allocate(1.0)
+    assert offer.role == "s"
+    made.recover("F", "s", "S0", offer.resources)
     made.revive("F")
-    assert len(made.allocate(1.0)) == 1
+    assert [offer.role for offer in made.allocate(1.0)] == ["r"], "it has been served less"
+
+
+def test_what_was_refused_is_forgotten_with_who_refused_it() -> None:
+    """A framework that comes back to a role, or another agent of the same id, begins anew."""
+    made = one_framework()
+    for again in (
+        lambda: [made.update_framework("F", roles, [], gpus=False) for roles in (["s"], ["r"])],
+        lambda: [made.deactivate_framework("F"), made.activate_framework("F")],
+        lambda: [made.remove_framework("F"), made.add_framework("F", ["r"], [], gpus=False)],
+        lambda: [made.remove_agent("S0"), made.add_agent("S0", bundle("cpus:4"), {})],
+    ):
+        (offer,) = made.allocate(0.0)
+        made.recover("F", "r", "S0", offer.resources, refuse_seconds=3600, now=0.0)
+        assert made.allocate(1.0) == []
+        again()
+        made.suppress("F", ["s"])
 
 
 def test_crumbs_are_not_offered() -> None:

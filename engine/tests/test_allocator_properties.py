@@ -162,6 +162,18 @@ class Bookkeeping(RuleBasedStateMachine):
         if not self.quotas:
             self.nothing_is_left_lying(agents)
 
+    @rule(seconds=st.floats(1, 20), step=st.floats(0, 10))
+    def all_offers_are_declined(self, seconds: float, step: float) -> None:
+        self.now += step
+        while offers := self.made.allocate(self.now):
+            for one in offers:
+                key = (one.framework, one.role, one.agent)
+                assert self.quotas or not self.is_refused(key, one.resources)
+                self.made.recover(*key, one.resources, refuse_seconds=seconds, now=self.now)
+                self.refused.append((key, one.resources, self.now + seconds))
+        if not self.quotas:
+            self.nothing_is_left_lying(None)
+
     def nothing_is_left_lying(self, agents: set[str] | None) -> None:
         for agent in self.totals.keys() - self.asleep:
             available = self.made.available(agent)

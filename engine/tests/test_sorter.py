@@ -61,6 +61,20 @@ def test_weight_divides_the_share() -> None:
     assert list(sorter.sort()) == ["B", "A"]
 
 
+def test_a_change_of_the_total_changes_the_order() -> None:
+    """What was scarce need not stay so."""
+    shared = total({"cpus": 4 * CPU, "mem": 8 * GB})
+    sorter = DRFSorter(shared)
+    for name, held in (("a", {"cpus": 2 * CPU}), ("b", {"mem": 3 * GB})):
+        sorter.add(name)
+        sorter.allocated(name, held)
+    assert list(sorter.sort()) == ["b", "a"]
+    shared.change({"cpus": 8 * CPU}, {})
+    assert list(sorter.sort()) == ["a", "b"]
+    shared.change({}, {"cpus": 8 * CPU})
+    assert list(sorter.sort()) == ["b", "a"]
+
+
 def test_excluded_resources_count_for_nobody() -> None:
     """A scarce resource outside of fair sharing does not push its holder back."""
     sorter = DRFSorter(total({"cpus": CPU, "gpus": 1000}, excluded=("gpus",)))
@@ -129,6 +143,8 @@ def test_an_idle_client_that_others_join_below_stays_out() -> None:
     sorter.activate("a")
     assert list(sorter.sort()) == ["a/b", "a"]
     assert sorter.allocation("a") == {"cpus": CPU}
+    sorter.unallocated("a", {"cpus": CPU})
+    assert list(sorter.sort()) == ["a/b", "a"], "it has been served before"
 
 
 class Definition:

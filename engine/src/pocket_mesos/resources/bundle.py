@@ -104,6 +104,8 @@ class Resources:
         for name, value in other._scalars.items():
             if mine.get(name, 0) < value:
                 return False
+        if not other._others or other._others == self._others:
+            return True
         return all(
             name in self._others and _covers(self._others[name], value)
             for name, value in other._others.items()
@@ -132,6 +134,8 @@ class Resources:
         """
         if not other:
             return self
+        if other is self:
+            return EMPTY
         if not self.contains(other):
             raise ResourceError(f"can't take {other} from {self}")
         scalars = dict(self._scalars)
