@@ -386,7 +386,9 @@ def test_what_was_refused_is_forgotten_with_who_refused_it() -> None:
         made.recover("F", "r", "S0", offer.resources, refuse_seconds=3600, now=0.0)
         assert made.allocate(1.0) == []
         again()
-        made.suppress("F", ["s"])
+        (offer,) = made.allocate(1.0)
+        assert offer.role == "r"
+        made.recover("F", "r", "S0", offer.resources)
 
 
 def test_crumbs_are_not_offered() -> None:
@@ -429,6 +431,16 @@ def test_what_an_agent_brings_along_counts() -> None:
     assert [(o.framework, str(o.resources)) for o in made.allocate(0.0)] == [("G", "cpus:0.5")]
     made.remove_framework("F")
     assert made.available("S0") == bundle("cpus:1.5")
+
+
+def test_nothing_is_offered_in_a_role_that_a_framework_only_has_tasks_of() -> None:
+    """A returning agent may run tasks of a role that their framework has left meanwhile."""
+    made = allocator()
+    made.add_framework("F", ["r"], ["r"], gpus=False)
+    made.add_agent("S0", bundle("cpus:2"), {("F", "old"): bundle("cpus:1")})
+    assert made.allocate(0.0) == []
+    made.revive("F")
+    assert [offer.role for offer in made.allocate(0.0)] == ["r"]
 
 
 def test_a_role_that_a_framework_left_is_settled_when_its_tasks_end() -> None:

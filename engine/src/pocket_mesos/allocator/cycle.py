@@ -12,8 +12,6 @@ from pocket_mesos.allocator.quota import Enforcement
 from pocket_mesos.resources import Resources
 from pocket_mesos.resources.values import Milli
 
-_NOTHING: Mapping[str, Milli] = {}
-
 
 def _in_order_of_coming(_agents: list[str]) -> None:
     """Leave agents in the order in which they came."""
@@ -83,7 +81,7 @@ class Cycle:
             slot = self._books.agents[agent]
             for role in self._books.roles.sort():
                 if quota.guaranteed(role, slot.available):
-                    self._offer_role(agent, slot, role, only_guaranteed=True)
+                    self._offer_role(agent, slot, role, as_guaranteed=True)
 
     def _allocate_fairly(self, agents: list[str]) -> None:
         for agent in agents:
@@ -95,34 +93,29 @@ class Cycle:
             for role in self._books.roles.sort():
                 if not is_enough(slot.available, self._options):
                     break
-                self._offer_role(agent, slot, role, only_guaranteed=False)
+                self._offer_role(agent, slot, role, as_guaranteed=False)
 
-    def _offer_role(self, agent: str, slot: Agent, role: str, *, only_guaranteed: bool) -> None:
+    def _offer_role(self, agent: str, slot: Agent, role: str, *, as_guaranteed: bool) -> None:
         """Offer an agent to the frameworks of a role in turn, until nothing is left for them."""
         cover = self._filters.cover(agent, slot.available, self._now)
         for framework in self._books.members[role].sort():
             client = (framework, role)
             if client in cover or not self._may_have(framework, slot):
                 continue
-            if not is_enough(slot.available, self._options):
-                return
-            sure = _NOTHING
-            if only_guaranteed:
-                assert self._quota is not None
-                sure = self._quota.guaranteed(role, slot.available)
-                if not sure:
-                    return
-            self._offer(agent, slot, client, sure)
-
-    def _offer(self, agent: str, slot: Agent, client: Client, sure: Mapping[str, Milli]) -> None:
-        """Give a framework what it can have of an agent, unless that is too little or refused."""
-        resources = slot.available
-        if self._quota is not None:
-            resources = self._quota.allowed(client[1], resources, sure)
+            sure: Mapping[str, Milli] = {}
+            resources = slot.available
+            if self._quota is not None:
+                if as_guaranteed:
+                    sure = self._quota.guaranteed(role, resources)
+                resources = self._quota.allowed(role, resources, sure)
             if not is_enough(resources, self._options):
                 return
-        if self._filters.filters(client, agent, resources, self._now):
-            return
+            if not self._filters.filters(client, agent, resources, self._now):
+                self._give(agent, client, resources, sure)
+
+    def _give(
+        self, agent: str, client: Client, resources: Resources, sure: Mapping[str, Milli]
+    ) -> None:
         self._books.take(agent, client, resources)
         if self._quota is not None:
             self._quota.served(sure)
