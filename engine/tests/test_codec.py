@@ -102,9 +102,19 @@ def test_messages_survive_a_round_trip() -> None:
         b'{"framework_id":{"value":"\\ud800"}}',
         b"\xff\xfe",
         b'{"type":1e999}',
+        b'{"type":' + b"9" * 5000 + b"}",
+        b'{"decline":{"filters":{"refuse_seconds":NaN}}}',
+        b'{"decline":{"filters":{"refuse_seconds":"nan"}}}',
+        b'{"decline":{"filters":{"refuse_seconds":1e999}}}',
+        b'{"decline":{"filters":{"refuse_seconds":"-1e999"}}}',
+        b'{"kill":{"task_id":{"value":"t"},"kill_policy":{"grace_period":{"nanoseconds":1'
+        + b"0" * 19
+        + b"}}}}",
+        b'{"kill":{"task_id":{"value":"t"},"kill_policy":{"grace_period":{"nanoseconds":"1_0"}}}}',
     ],
 )
 def test_hostile_bodies_are_refused_like_any_other(body: bytes) -> None:
-    """Depth, half surrogates and bytes that are no text give an answer, not a crash."""
+    """Depth, half surrogates, bytes that are no text and numbers beyond all bounds give an
+    answer, not a crash, now or when they are printed."""
     with pytest.raises(ProtocolError):
         codec.decode(body, scheduler.Call)

@@ -13,7 +13,7 @@ from pocket_mesos.http.files import (
 )
 from pocket_mesos.http.messages import Response
 from pocket_mesos.http.verbosity import VERBOSITY
-from pocket_mesos.protocol.base import Message
+from pocket_mesos.protocol.base import Integer, Message
 from pocket_mesos.protocol.mesos import DurationInfo
 
 FILE_CALLS = ("LIST_FILES", "READ_FILE")
@@ -29,12 +29,12 @@ class ListFiles(Message, frozen=True, kw_only=True):
 
 class ReadFile(Message, frozen=True, kw_only=True):
     path: str
-    offset: int
-    length: int | None = None
+    offset: Integer
+    length: Integer | None = None
 
 
 class SetLoggingLevel(Message, frozen=True, kw_only=True):
-    level: int
+    level: Integer
     duration: DurationInfo
     """How long the level holds."""
 

@@ -7,9 +7,16 @@ that is left out of the encoding when empty. ``printed(value)`` is an optional f
 protobuf default Mesos' JSON shows even when nobody set it.
 """
 
-from typing import Any
+import sys
+from typing import Annotated, Any
 
 import msgspec
+
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""What 64 bits hold, as protobuf's widest: JSON itself knows no bounds, its writers do."""
+
+Real = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+"""A number that JSON can say, so neither infinite nor undefined."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,9 +9,11 @@ wrong. The protobuf encoding would be a second codec beside this one, over the s
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterator
 from enum import Enum
 from functools import cache
+from math import isfinite
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +21,9 @@ import msgspec
 from pocket_mesos.protocol.errors import ProtocolError
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_TOO_LARGE = 2**63
 
 encode = msgspec.json.encode
 """Any message to JSON bytes without line feeds; bytes fields in base64."""
@@ -57,7 +62,7 @@ def parse(body: bytes) -> Any:
     """
     text = body.decode("utf-8", "replace")
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_constant)
         if "\\u" in text:  # half a surrogate pair could never be written out again
             json.dumps(value, ensure_ascii=False).encode()
         return value
@@ -70,6 +75,13 @@ def parse(body: bytes) -> Any:
         ) from None
     except RecursionError:
         raise ProtocolError("Failed to parse body into JSON: nested too deeply") from None
+    except ValueError as error:  # thousands of digits, or what _no_constant says
+        raise ProtocolError(f"Failed to parse body into JSON: {error}") from None
+
+
+def _no_constant(name: str) -> Any:
+    """Refuse what Python's reader takes for a number and JSON does not know."""
+    raise ValueError(f"'{name}' is no JSON value")
 
 
 def convert(value: Any, type_: type[T], name: str = "Call") -> T:
@@ -175,10 +187,15 @@ def _names(cls: type[Enum]) -> frozenset[str]:
 def _number(value: Any, integer: bool, field: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise _MismatchError(value, field)
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise _MismatchError(value, field)
     try:
-        return int(value) if integer else float(value)
+        number = int(value) if integer else float(value)
     except (ValueError, OverflowError):
         raise _MismatchError(value, field) from None
+    if not (-_TOO_LARGE <= number < _TOO_LARGE if integer else isfinite(number)):
+        raise _MismatchError(value, field)
+    return number
 
 
 def _base64(value: str, field: str) -> bytes:

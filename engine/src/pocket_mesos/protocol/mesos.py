@@ -8,7 +8,7 @@ that JSON comes out in the order that real Mesos shows. Parts that this engine o
 from enum import Enum
 from typing import Any
 
-from pocket_mesos.protocol.base import Message, printed, repeated
+from pocket_mesos.protocol.base import Integer, Message, Real, printed, repeated
 
 Opaque = dict[str, Any]
 """A message that is handed through as it came."""
@@ -63,12 +63,12 @@ class ValueType(Enum):
 
 
 class Scalar(Message, frozen=True, kw_only=True):
-    value: float
+    value: Real
 
 
 class Range(Message, frozen=True, kw_only=True):
-    begin: int
-    end: int
+    begin: Integer
+    end: Integer
 
 
 class Ranges(Message, frozen=True, kw_only=True):
@@ -118,7 +118,7 @@ class Attribute(Message, frozen=True, kw_only=True):
 class Address(Message, frozen=True, kw_only=True):
     hostname: str | None = None
     ip: str | None = None
-    port: int
+    port: Integer
 
 
 class Parameter(Message, frozen=True, kw_only=True):
@@ -145,9 +145,9 @@ class Capability(Message, frozen=True, kw_only=True):
 
 class MasterInfo(Message, frozen=True, kw_only=True):
     id: str
-    ip: int
+    ip: Integer
     """IPv4 address as uint32 in network byte order, read as host order: 127.0.0.1 is 16777343."""
-    port: int = printed(5050)
+    port: Integer = printed(5050)
     pid: str | None = None
     hostname: str | None = None
     version: str | None = None
@@ -160,7 +160,7 @@ class FrameworkInfo(Message, frozen=True, kw_only=True):
     user: str
     name: str
     id: FrameworkID | None = None
-    failover_timeout: float = printed(0.0)
+    failover_timeout: Real = printed(0.0)
     """Seconds that the master waits for a disconnected framework to come back."""
     checkpoint: bool = printed(False)
     role: str | None = None
@@ -175,7 +175,7 @@ class FrameworkInfo(Message, frozen=True, kw_only=True):
 
 class AgentInfo(Message, frozen=True, kw_only=True):
     hostname: str
-    port: int = printed(5051)
+    port: Integer = printed(5051)
     resources: list[Resource] = repeated()
     attributes: list[Attribute] = repeated()
     id: AgentID | None = None
@@ -214,14 +214,14 @@ class CommandInfo(Message, frozen=True, kw_only=True):
 
 
 class DurationInfo(Message, frozen=True, kw_only=True):
-    nanoseconds: int
+    nanoseconds: Integer
 
 
 class Duration(Message, frozen=True, kw_only=True):
     """protobuf's own, where Mesos uses that: in calls of operators."""
 
-    seconds: int = 0
-    nanos: int = 0
+    seconds: Integer = 0
+    nanos: Integer = 0
 
     @property
     def nanoseconds(self) -> int:
@@ -269,12 +269,12 @@ class ContainerInfo(Message, frozen=True, kw_only=True):
 
 
 class HTTPCheckInfo(Message, frozen=True, kw_only=True):
-    port: int
+    port: Integer
     path: str | None = None
 
 
 class TCPCheckInfo(Message, frozen=True, kw_only=True):
-    port: int
+    port: Integer
 
 
 class CommandCheckInfo(Message, frozen=True, kw_only=True):
@@ -285,39 +285,39 @@ class CheckInfo(Message, frozen=True, kw_only=True):
     type: str | None = None
     command: CommandCheckInfo | None = None
     http: HTTPCheckInfo | None = None
-    delay_seconds: float = printed(15.0)
-    interval_seconds: float = printed(10.0)
-    timeout_seconds: float = printed(20.0)
+    delay_seconds: Real = printed(15.0)
+    interval_seconds: Real = printed(10.0)
+    timeout_seconds: Real = printed(20.0)
     tcp: TCPCheckInfo | None = None
 
 
 class HTTPHealthCheck(Message, frozen=True, kw_only=True):
-    port: int
+    port: Integer
     path: str | None = None
     scheme: str | None = None
-    statuses: list[int] = repeated()
+    statuses: list[Integer] = repeated()
     protocol: str | None = None
 
 
 class TCPHealthCheck(Message, frozen=True, kw_only=True):
-    port: int
+    port: Integer
     protocol: str | None = None
 
 
 class HealthCheck(Message, frozen=True, kw_only=True):
     http: HTTPHealthCheck | None = None
-    delay_seconds: float = printed(15.0)
-    interval_seconds: float = printed(10.0)
-    timeout_seconds: float = printed(20.0)
-    consecutive_failures: int = printed(3)
-    grace_period_seconds: float = printed(10.0)
+    delay_seconds: Real = printed(15.0)
+    interval_seconds: Real = printed(10.0)
+    timeout_seconds: Real = printed(20.0)
+    consecutive_failures: Integer = printed(3)
+    grace_period_seconds: Real = printed(10.0)
     command: CommandInfo | None = None
     type: str | None = None
     tcp: TCPHealthCheck | None = None
 
 
 class Port(Message, frozen=True, kw_only=True):
-    number: int
+    number: Integer
     name: str | None = None
     protocol: str | None = None
     visibility: str | None = None
@@ -430,7 +430,7 @@ class ContainerStatus(Message, frozen=True, kw_only=True):
     container_id: ContainerID | None = None
     network_infos: list[NetworkInfo] = repeated()
     cgroup_info: CgroupInfo | None = None
-    executor_pid: int | None = None
+    executor_pid: Integer | None = None
 
 
 class ResourceLimitation(Message, frozen=True, kw_only=True):
@@ -446,7 +446,7 @@ class TaskStatus(Message, frozen=True, kw_only=True):
     data: bytes | None = None
     agent_id: AgentID | None = None
     executor_id: ExecutorID | None = None
-    timestamp: float | None = None
+    timestamp: Real | None = None
     """Seconds since the epoch."""
     uuid: bytes | None = None
     """16 bytes; absent in updates that the master makes and nobody acknowledges."""
@@ -459,7 +459,7 @@ class TaskStatus(Message, frozen=True, kw_only=True):
 
 
 class Filters(Message, frozen=True, kw_only=True):
-    refuse_seconds: float = printed(5.0)
+    refuse_seconds: Real = printed(5.0)
 
 
 class Offer(Message, frozen=True, kw_only=True):

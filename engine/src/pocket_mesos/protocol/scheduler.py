@@ -4,7 +4,7 @@ A call or event is a ``type`` and the field of the same name. The type stays tex
 nobody knows is, for real Mesos, one that is absent, and validation says so.
 """
 
-from pocket_mesos.protocol.base import Message, printed, repeated
+from pocket_mesos.protocol.base import Integer, Message, Real, printed, repeated
 from pocket_mesos.protocol.mesos import (
     AgentID,
     ExecutorID,
@@ -144,7 +144,7 @@ class Call(Message, frozen=True, kw_only=True):
 
 class Subscribed(Message, frozen=True, kw_only=True):
     framework_id: FrameworkID
-    heartbeat_interval_seconds: float = printed(15.0)
+    heartbeat_interval_seconds: Real = printed(15.0)
     master_info: MasterInfo | None = None
 
 
@@ -169,7 +169,7 @@ class ExecutorMessage(Message, frozen=True, kw_only=True):
 class Failure(Message, frozen=True, kw_only=True):
     agent_id: AgentID | None = None
     executor_id: ExecutorID | None = None
-    status: int | None = None
+    status: Integer | None = None
     """Wait status of the executor's process, as wait(2) gives it."""
 
 

@@ -1,11 +1,11 @@
 """How roles share a cluster, as operators say it: weights and quota."""
 
-from pocket_mesos.protocol.base import Message, repeated
+from pocket_mesos.protocol.base import Message, Real, repeated
 from pocket_mesos.protocol.mesos import Resource, Scalar
 
 
 class WeightInfo(Message, frozen=True, kw_only=True):
-    weight: float
+    weight: Real
     role: str | None = None
 
 
