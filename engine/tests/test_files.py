@@ -148,3 +148,38 @@ async def test_what_somebody_may_not_see_is_forbidden(shown: Path, path: str) ->
     answer = await get(shown, "/files/read", f"path={shown}/stdout&offset=0", hidden=hidden)
     assert answer.status == 200
     assert (await get(shown, "/files/debug", hidden=hidden)).status == 403
+
+
+@pytest.mark.parametrize("endpoint", ["read", "download"])
+async def test_a_pipe_is_not_opened(shown: Path, endpoint: str) -> None:
+    """Opening it would wait for a writer, and hold everybody up meanwhile."""
+    os.mkfifo(shown / "pipe")
+    answer = await get(shown, f"/files/{endpoint}", "path=/virtual/latest/pipe&offset=0")
+    assert (answer.status, answer.body) == (400, b"Cannot read what is no regular file.\n")
+
+
+async def test_names_of_any_bytes_are_listed(shown: Path) -> None:
+    """A task may name its files as it likes; a download's header stays one line."""
+    names = [b"\xff", "\u00e9\n".encode()]
+    for name in names:
+        os.close(os.open(bytes(shown) + b"/" + name, os.O_CREAT))
+    answer = await get(shown, "/files/browse", "path=/virtual/latest")
+    paths = [entry["path"] for entry in json.loads(answer.body)]
+    assert {"/virtual/latest/\ufffd", "/virtual/latest/\u00e9\n"} <= set(paths)
+    answer = await get(shown, "/files/download", "path=/virtual/latest/%C3%A9%0A")
+    assert dict(answer.headers)["Content-Disposition"] == "attachment; filename=__"
+
+
+@pytest.mark.parametrize("endpoint", ["browse", "read", "download"])
+@pytest.mark.parametrize("name", ["x%00", "x" * 300, "stdout/below"])
+async def test_names_that_no_file_has_are_not_found(shown: Path, endpoint: str, name: str) -> None:
+    """What no file system takes for a name is as good as any name of nothing."""
+    answer = await get(shown, f"/files/{endpoint}", f"path=/virtual/latest/{name}")
+    assert answer.status == 404
+
+
+async def test_an_offset_beyond_all_files_gives_nothing(shown: Path) -> None:
+    """As one just behind the end."""
+    offset = "9" * 30
+    answer = await get(shown, "/files/read", f"path=/virtual/latest/stdout&offset={offset}")
+    assert json.loads(answer.body) == {"data": "", "offset": int(offset)}

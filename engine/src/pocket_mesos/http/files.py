@@ -4,9 +4,11 @@ A daemon shows folders and files under virtual names; nothing outside of them ca
 whatever the path or the links in them.
 """
 
+import contextlib
 import grp
 import os
 import pwd
+import re
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +29,11 @@ from pocket_mesos.protocol.errors import PocketError
 
 MAX_READ_BYTES = 16 * 4096
 """A single read gives no more than 16 pages."""
+
+_NO_FILE = "Cannot read what is no regular file."
+"""A task may leave a pipe in its sandbox: whoever opened it would wait, and all others too."""
+
+_HEADER_BREAKING = re.compile(r"[^\x20-\x7e]")
 
 
 class FilesError(PocketError):
@@ -93,10 +100,14 @@ class Files:
             if not self._permit(name, principal):
                 raise NoRightError
             base = Path(real).resolve()
-            found = base.joinpath(*parts[count:]).resolve()
+            try:
+                found = base.joinpath(*parts[count:]).resolve()
+                there = found.exists()
+            except (OSError, ValueError):  # no name that a file could have
+                raise NoFileError(path) from None
             if not found.is_relative_to(base):
                 raise FilesError(f"'{path}' is inaccessible.")
-            if not found.exists():
+            if not there:
                 raise NoFileError(path)
             return found
         raise NoFileError(path)
@@ -107,8 +118,11 @@ class Files:
         if not real.is_dir():
             return []
         prefix = path.rstrip("/")
-        names = sorted(entry.name for entry in real.iterdir())
-        return [(f"{prefix}/{name}", (real / name).lstat()) for name in names]
+        found = []
+        for entry in sorted(real.iterdir()):
+            with contextlib.suppress(FileNotFoundError):  # its owner has removed it just now
+                found.append((f"{prefix}/{_printable(entry.name)}", entry.lstat()))
+        return found
 
     def read(
         self, path: str, offset: int, length: int | None, principal: str | None
@@ -134,11 +148,13 @@ class Files:
         real = self.resolve(path, principal)
         if real.is_dir():
             raise FilesError("Cannot read a directory.")
+        if not real.is_file():
+            raise FilesError(_NO_FILE)
         with real.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             if offset == -1:
                 return b"", size, size
-            file.seek(offset)
+            file.seek(min(offset, size))
             wanted = size if length is None or length == -1 else length
             return file.read(min(wanted, MAX_READ_BYTES)), offset, size
 
@@ -174,7 +190,10 @@ class Files:
             return bad_request(f"{error}\n")
         if real.is_dir():
             return bad_request("Cannot download a directory.\n")
-        disposition = ("Content-Disposition", f"attachment; filename={real.name}")
+        if not real.is_file():
+            return bad_request(f"{_NO_FILE}\n")
+        name = _HEADER_BREAKING.sub("_", _printable(real.name))
+        disposition = ("Content-Disposition", f"attachment; filename={name}")
         return content(real.read_bytes(), "application/octet-stream", disposition)
 
     def _debug(self, request: Request) -> Response:
@@ -195,6 +214,11 @@ def _answer(request: Request, value: Callable[[str], Any]) -> Response:
         return bad_request(f"{error}\n")
     except OSError as error:
         return text(500, f"Failed to read '{path}': {error.strerror}\n")
+
+
+def _printable(name: str) -> str:
+    """Return a file's name, of any bytes, as JSON can hold it."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _number(request: Request, name: str, default: int | None) -> int | None:

@@ -79,7 +79,7 @@ class Server:
         try:
             reply = await self._answer(request, incoming)
         except web.HTTPRequestEntityTooLarge:
-            return _outgoing(text(413, f"Expecting a body of at most {MAX_BODY_BYTES} bytes"))
+            return _outgoing(_too_large())
         except Exception:
             _log.exception("Failed to answer %s %s", request.method, request.path)
             return _outgoing(text(500, "500 Internal Server Error."))
@@ -88,11 +88,17 @@ class Server:
         return _outgoing(reply, compress=_accepts_gzip(request))
 
     async def _answer(self, head: Request, incoming: web.Request) -> Reply:
-        """Answer a request, whose body is read when it may come in."""
+        """Answer a request, whose body is read when it may come in and is none too large."""
         admitted = self._router.admit(head)
         if isinstance(admitted, Response):
             return admitted
+        if (incoming.content_length or 0) > MAX_BODY_BYTES:
+            return _too_large()
         return await admitted.answer(head, await incoming.read())
+
+
+def _too_large() -> Response:
+    return text(413, f"Expecting a body of at most {MAX_BODY_BYTES} bytes")
 
 
 def bind(ip: str, port: int) -> socket.socket:
