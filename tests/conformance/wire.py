@@ -133,9 +133,19 @@ class EventStream:
     `ended` is None while the stream is open, then "last chunk" or "connection closed".
     """
 
-    def __init__(self, address: Address, path: str, call: Any, headers: dict[str, str]) -> None:
+    def __init__(
+        self,
+        address: Address,
+        path: str,
+        call: Any,
+        headers: dict[str, str],
+        *,
+        receive_bytes: int | None = None,
+    ) -> None:
         payload = encode(call)
         self._socket = socket.create_connection((address.host, address.port), timeout=TIMEOUT)
+        if receive_bytes is not None:  # the kernel takes no more for who does not read
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self._file: BinaryIO = self._socket.makefile("rb")
         fields = {"Host": str(address), **address.authorization(), **headers}
         fields["Content-Length"] = str(len(payload))
