@@ -87,13 +87,15 @@ class Cycle:
         for agent in agents:
             slot = self._books.agents[agent]
             cover = self._filters.cover(agent, slot.available, self._now)
-            # Mostly nobody is left to ask where everybody has refused.
-            if cover and not self._books.in_play.difference(cover):
+            # Where many have refused, few roles are left to ask.
+            willing = {role for _, role in self._books.in_play.difference(cover)} if cover else None
+            if willing is not None and not willing:
                 continue
             for role in self._books.roles.sort():
                 if not is_enough(slot.available, self._options):
                     break
-                self._offer_role(agent, slot, role, as_guaranteed=False)
+                if willing is None or role in willing:
+                    self._offer_role(agent, slot, role, as_guaranteed=False)
 
     def _offer_role(self, agent: str, slot: Agent, role: str, *, as_guaranteed: bool) -> None:
         """Offer an agent to the frameworks of a role in turn, until nothing is left for them."""

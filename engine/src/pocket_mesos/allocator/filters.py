@@ -25,15 +25,33 @@ class _Refusals:
         self.level = EMPTY
         """What was free when the agent was last looked at."""
         self.cover: dict[Client, float] = {}
-        """Some of those who refuse ``level``, each until when."""
+        """Who refuses all of ``level``, each until when."""
         self.soonest = float("inf")
         """When the first of ``cover`` ends, or before."""
 
-    def note(self, client: Client, until: float, refused: Resources) -> None:
-        """Enter a client into the cover if what it refused belongs there."""
+    def add(self, client: Client, until: float, refused: Resources) -> None:
+        self.of.setdefault(client, []).append((until, refused))
         if until > self.cover.get(client, 0.0) and refused.contains(self.level):
             self.cover[client] = until
             self.soonest = min(self.soonest, until)
+
+    def look_at(self, level: Resources, now: float) -> None:
+        """Find out who refuses all of another level."""
+        cover: dict[Client, float] = {}
+        last, verdict = EMPTY, not level
+        for client, refusals in self.of.items():
+            for until, refused in refusals:
+                if refused is not last:  # often it is: all were offered the same
+                    last, verdict = refused, refused.contains(level)
+                if verdict and until > cover.get(client, now):
+                    cover[client] = until
+        self.level, self.cover = level, cover
+        self.soonest = min(cover.values(), default=float("inf"))
+
+    def prune(self, now: float) -> None:
+        """Drop from the cover what has expired."""
+        self.cover = {client: until for client, until in self.cover.items() if until > now}
+        self.soonest = min(self.cover.values(), default=float("inf"))
 
 
 class OfferFilters:
@@ -47,22 +65,17 @@ class OfferFilters:
         entry = self._agents.get(agent)
         if entry is None:
             entry = self._agents[agent] = _Refusals()
-        entry.of.setdefault(client, []).append((until, resources))
-        entry.note(client, until, resources)
+        entry.add(client, until, resources)
 
     def cover(self, agent: str, available: Resources, now: float) -> Mapping[Client, float]:
-        """Return clients that want nothing of what is available; not necessarily all such."""
+        """Return who refuses all that is available."""
         entry = self._agents.get(agent)
         if entry is None:
             return _NOBODY
-        if entry.level != available:
-            # Who refuses much refuses less as well; of more, each must be asked again.
-            if not entry.level.contains(available):
-                entry.cover, entry.soonest = {}, float("inf")
-            entry.level = available
-        if entry.soonest <= now:
-            entry.cover = {client: until for client, until in entry.cover.items() if until > now}
-            entry.soonest = min(entry.cover.values(), default=float("inf"))
+        if entry.level is not available and entry.level != available:
+            entry.look_at(available, now)
+        elif entry.soonest <= now:
+            entry.prune(now)
         return entry.cover
 
     def filters(self, client: Client, agent: str, resources: Resources, now: float) -> bool:
@@ -72,13 +85,10 @@ class OfferFilters:
         if entry is None or refusals is None:
             return False
         live = [one for one in refusals if one[0] > now]
-        if len(live) != len(refusals):
-            if not live:
-                del entry.of[client]
-                return False
-            entry.of[client] = live
-        for until, refused in live:
-            entry.note(client, until, refused)
+        if not live:
+            del entry.of[client]
+            return False
+        entry.of[client] = live
         return any(refused.contains(resources) for _, refused in live)
 
     def active(self, now: float) -> dict[str, int]:
