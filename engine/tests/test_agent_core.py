@@ -415,9 +415,8 @@ def test_a_limit_is_the_reason_of_the_end() -> None:
     core = Core()
     core.running(task("t", "sleep 1"))
     reason = "REASON_CONTAINER_LIMITATION_MEMORY"
-    (status,) = statuses(
-        ended(core, "t", 9, Limitation(reason=reason, message="too much", mem=64.0))
-    )
+    limitation = Limitation(reason=reason, message="too much", resource="mem", limit=64.0)
+    (status,) = statuses(ended(core, "t", 9, limitation))
     assert (status.reason, status.message) == (reason, "too much")
     assert status.limitation is not None
     assert status.limitation.resources[0].scalar is not None

@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from container_lab import Lab, marked, until
 
-from pocket_mesos.containerizer import fork, isolators, process, sandbox
+from pocket_mesos.containerizer import fork, process, sandbox
 from pocket_mesos.containerizer.cgroups import files, v1, v2
-from pocket_mesos.containerizer.config import ContainerConfig, Limits, Termination
-from pocket_mesos.containerizer.containerizer import Containerizer, FetcherSettings
+from pocket_mesos.containerizer.config import ContainerConfig, LaunchInfo, Limits
+from pocket_mesos.containerizer.containerizer import Containerizer
 from pocket_mesos.containerizer.errors import IsolationError, LaunchError, SandboxError
-from pocket_mesos.containerizer.isolators import CgroupSettings, cgroups2, memory
+from pocket_mesos.containerizer.isolators import cgroups2, memory
 from pocket_mesos.containerizer.isolators.factory import names
+from pocket_mesos.protocol.mesos import ContainerInfo
 
 pytestmark = pytest.mark.component
 
@@ -26,79 +28,7 @@ HAS_V1 = os.geteuid() == 0 and all(
 needs_v1 = pytest.mark.skipif(not HAS_V1, reason="needs root and writable cgroups of version 1")
 POSIX = ("posix", "posix/cpu,posix/mem")
 LINUX = ("linux", "cgroups/cpu,cgroups/mem")
-PATIENCE = 60.0
-"""Seconds until what is awaited counts as missing, on a busy machine too."""
 BOTH = pytest.mark.parametrize("kind", [POSIX, pytest.param(LINUX, marks=needs_v1)])
-
-
-class Lab:
-    """One containerizer, and what it told."""
-
-    def __init__(self, folder: Path, kind: tuple[str, str]) -> None:
-        self.folder = folder
-        self.root = f"mesosunit{uuid.uuid4().hex[:12]}"
-        launcher, isolation = kind
-        settings = CgroupSettings(
-            hierarchy=Path("/sys/fs/cgroup"),
-            root=self.root,
-            enable_cfs=True,
-            destroy_timeout=10,
-        )
-        made, isolators_ = isolators.create(isolation, launcher, settings)
-        fetcher = FetcherSettings(program=Path("/nonexistent"), stall_timeout=1)
-        self.ended: dict[str, asyncio.Future[Termination]] = {}
-        self.containerizer = Containerizer(
-            made, isolators_, fetcher, folder / "run", self._terminated
-        )
-
-    def _terminated(self, container_id: str, termination: Termination) -> None:
-        self.future(container_id).set_result(termination)
-
-    def future(self, container_id: str) -> "asyncio.Future[Termination]":
-        loop = asyncio.get_running_loop()
-        return self.ended.setdefault(container_id, loop.create_future())
-
-    async def launch(
-        self, command: str, *, limits: Limits | None = None, user: str | None = None
-    ) -> str:
-        container_id = str(uuid.uuid4())
-        config = ContainerConfig(
-            container_id=container_id,
-            argv=("/bin/sh", "-c", command),
-            environment={"PATH": os.environ["PATH"], "ONLY": "this"},
-            directory=self.folder / container_id,
-            user=user,
-            limits=limits or Limits(cpus=0.5, mem=64 * 2**20),
-        )
-        await self.containerizer.launch(config, lambda *_: None)
-        return container_id
-
-    async def end(self, container_id: str) -> Termination:
-        return await asyncio.wait_for(self.future(container_id), PATIENCE)
-
-    def output(self, container_id: str) -> str:
-        return (self.folder / container_id / "stdout").read_text()
-
-    def cgroups(self) -> list[Path]:
-        return [one for one in Path("/sys/fs/cgroup").glob(f"*/{self.root}/*") if one.is_dir()]
-
-    def clean(self) -> None:
-        for folder in Path("/sys/fs/cgroup").glob(f"*/{self.root}"):
-            for one in files.nested(folder):
-                files.kill(files.processes(one))
-                _remove(one)
-
-
-def _remove(cgroup: Path) -> None:
-    """Remove a cgroup as soon as the kernel is done with its killed processes."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return cgroup.rmdir()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
 
 
 @pytest.fixture
@@ -111,32 +41,10 @@ async def labs(tmp_path: Path) -> AsyncIterator[Callable[[tuple[str, str]], Lab]
 
     yield make
     for lab in made:
-        for container_id in list(lab.containerizer._containers):
-            lab.containerizer.destroy(container_id)
-            await lab.end(container_id)
-        lab.clean()
+        await lab.close()
 
 
 Labs = Callable[[tuple[str, str]], Lab]
-
-
-def marked(mark: str) -> list[int]:
-    """Live processes whose command line holds a mark."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                if mark.encode() in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 (what the kernel does sets no event)
-            await asyncio.sleep(0.02)
 
 
 # --- life --------------------------------------------------------------------------------------
@@ -223,12 +131,12 @@ async def test_nothing_runs_before_the_gate_opens(tmp_path: Path) -> None:
         user=None,
         limits=Limits(),
     )
-    gated = fork.fork(config)
+    gated = fork.fork(config, LaunchInfo(), tmp_path)
     await asyncio.sleep(0.2)
     assert (tmp_path / "s" / "stdout").read_text() == ""
     gated.abandon()
     assert (tmp_path / "s" / "stdout").read_text() == ""
-    gated = fork.fork(config)
+    gated = fork.fork(config, LaunchInfo(), tmp_path)
     gated.open()
     gated.process.wait()
     assert (tmp_path / "s" / "stdout").read_text() == "ran\n"
@@ -245,7 +153,7 @@ async def test_odd_variables_reach_the_program(tmp_path: Path) -> None:
         user=None,
         limits=Limits(),
     )
-    gated = fork.fork(config)
+    gated = fork.fork(config, LaunchInfo(), tmp_path)
     gated.open()
     gated.process.wait()
     assert "a.b-c=d e" in (tmp_path / "s" / "stdout").read_text().splitlines()
@@ -267,11 +175,10 @@ async def test_a_successor_takes_running_containers_over(
     """What it is told about lives on and ends as ever; what nobody knows is removed."""
     lab = labs(kind)
     mark = uuid.uuid4().hex
-    known = await lab.launch(f": {mark}; while ! test -e {tmp_path}/end; do sleep 0.05; done")
+    known = await lab.launch(
+        f": {mark}; while ! test -e {tmp_path}/end; do sleep 0.05; done; exit 3"
+    )
     orphan = await lab.launch(f": {mark}; sleep 100; :")
-    containers = lab.containerizer._containers
-    found = containers[known].process
-    assert found is not None
     successor = Lab(lab.folder, kind)
     successor.clean()
     successor.root = lab.root
@@ -282,11 +189,11 @@ async def test_a_successor_takes_running_containers_over(
         lab.folder / "run",
         successor._terminated,
     )
-    successor.containerizer.recover({known: (found, Limits(cpus=0.5))})
+    successor.take_over(lab, known)
     await lab.end(orphan)
     assert marked(mark), "the known container was ended as well"
     (tmp_path / "end").touch()
-    await successor.end(known)
+    assert (await successor.end(known)).status == 3 << 8
     assert marked(mark) == []
 
 
@@ -316,7 +223,7 @@ def test_an_unknown_user_leaves_no_sandbox(tmp_path: Path) -> None:
 
 async def test_a_launch_that_fails_leaves_nothing(labs: Labs, tmp_path: Path) -> None:
     """Neither process nor record."""
-    lab = labs(POSIX)
+    lab = labs(("posix", "posix/rlimits"))
     config = ContainerConfig(
         container_id="c",
         argv=("x",),
@@ -324,11 +231,15 @@ async def test_a_launch_that_fails_leaves_nothing(labs: Labs, tmp_path: Path) ->
         directory=tmp_path / "c",
         user=None,
         limits=Limits(),
-        rlimits=((10_000, 1, 1),),
+        container=ContainerInfo(
+            type="MESOS",
+            rlimit_info={"rlimits": [{"type": "RLMT_NOFILE", "soft": 2, "hard": 1}]},
+        ),
     )
     with pytest.raises(LaunchError, match="Failed to set rlimits"):
         await lab.containerizer.launch(config, lambda *_: None)
     assert lab.containerizer.pid("c") is None
+    assert list((lab.folder / "run" / "containers").iterdir()) == []
 
 
 # --- cgroups of version 1 ------------------------------------------------------------------------
@@ -343,7 +254,7 @@ async def test_memory_is_capped_and_the_neighbour_untouched(labs: Labs) -> None:
     termination = await lab.end(hog)
     assert termination.limitation is not None
     assert termination.limitation.reason == "REASON_CONTAINER_LIMITATION_MEMORY"
-    assert termination.limitation.mem == 64.0
+    assert (termination.limitation.resource, termination.limitation.limit) == ("mem", 64.0)
     assert (await lab.end(neighbour)).status == 5 << 8
 
 
@@ -400,8 +311,8 @@ def test_hierarchies_are_found_in_the_mount_table() -> None:
 
 def test_an_unknown_isolator_is_named() -> None:
     """The operator learns which one; shorthands stand for two."""
-    assert names("cgroups/cpu, cgroups/mem") == ("cgroups/cpu", "cgroups/mem")
-    assert names("posix") == ("posix/cpu", "posix/mem")
+    assert names("cgroups/cpu, cgroups/mem")[1:] == ("cgroups/cpu", "cgroups/mem")
+    assert names("posix")[1:] == ("posix/cpu", "posix/mem")
     with pytest.raises(IsolationError, match="'gpu/nvidia'"):
         names("posix/cpu,gpu/nvidia")
 
@@ -468,9 +379,20 @@ def test_controllers_are_enabled_all_the_way_down(tmp_path: Path) -> None:
 def test_values_of_version_2(tmp_path: Path) -> None:
     """Weight, ceiling, limit, protection; at least 32 MB, and the limit only grows."""
     tree(tmp_path, "c")
-    cpu, mem = cgroups2.Cpu(tmp_path, enable_cfs=True), cgroups2.Mem(tmp_path)
+    cpu, mem = (
+        cgroups2.Cpu(tmp_path, enable_cfs=True, count_processes=False),
+        cgroups2.Mem(tmp_path),
+    )
+    config = ContainerConfig(
+        container_id="c",
+        argv=("x",),
+        environment={},
+        directory=tmp_path,
+        user=None,
+        limits=Limits(cpus=1.5, mem=64 * 2**20),
+    )
     for isolator in (cpu, mem):
-        isolator.prepare("c", Limits(cpus=1.5, mem=64 * 2**20))
+        isolator.prepare(config)
     assert (tmp_path / "c" / "cpu.weight").read_text() == "150\n"
     assert (tmp_path / "c" / "cpu.max").read_text() == "150000 100000\n"
     assert (tmp_path / "c" / "memory.max").read_text() == f"{64 * 2**20}\n"

@@ -18,7 +18,7 @@ from pocket_mesos.agent.endpoints import PREFIXES
 from pocket_mesos.agent.master_link import MasterLink
 from pocket_mesos.agent.state import ExecutorState
 from pocket_mesos.containerizer.config import Termination
-from pocket_mesos.containerizer.containerizer import Containerizer
+from pocket_mesos.containerizer.containerizer import Containerizer, Recovered
 from pocket_mesos.containerizer.errors import LaunchError, SandboxError
 from pocket_mesos.containerizer.process import ProcessId
 from pocket_mesos.credentials import Credential
@@ -79,9 +79,14 @@ class Daemon:
         for action in recovery.restore(self.agent, found, time.time()):
             self._carry_out(action)
         known = {
-            run.container_id: (run.process, self.agent.containers[run.container_id].limits)
+            run.container_id: Recovered(
+                process=run.process,
+                directory=Path(executor.directory),
+                limits=executor.limits,
+            )
             for run in found.runs
             if run.process is not None
+            and (executor := self.agent.containers.get(run.container_id)) is not None
         }
         self._containerizer.recover(known)
         if cleanup:

@@ -316,10 +316,10 @@ def _fail(
         message=text,
         executor_id=executor.info.executor_id,
     )
-    if limitation is not None and limitation.mem is not None and executor.pending is None:
-        amount = Scalar(value=limitation.mem)
-        mem = Resource(name="mem", type=ValueType.SCALAR, scalar=amount)
-        status = replace(status, limitation=ResourceLimitation(resources=[mem]))
+    if limitation is not None and executor.pending is None:
+        amount = Scalar(value=limitation.limit)
+        limited = Resource(name=limitation.resource, type=ValueType.SCALAR, scalar=amount)
+        status = replace(status, limitation=ResourceLimitation(resources=[limited]))
     delivery.send(agent, executor.framework, executor, status)
 
 

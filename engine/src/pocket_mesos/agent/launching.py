@@ -241,6 +241,7 @@ def _launch(agent: "Agent", executor: Executor) -> None:
         user=environment.user_of(settings, framework.info, executor.info),
         limits=executor.limits,
         uris=environment.uris(executor.info),
+        container=executor.info.container or settings.default_container,
     )
     pid_path = None if executor.run is None else executor.run.forked_pid
     agent.emit(actions.LaunchContainer(config=config, pid_path=pid_path))

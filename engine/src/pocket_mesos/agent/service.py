@@ -21,7 +21,7 @@ from pocket_mesos.agent.operator_api import OperatorAPI
 from pocket_mesos.agent.paths import Paths
 from pocket_mesos.agent.settings import Settings
 from pocket_mesos.authorization import Authorizer
-from pocket_mesos.containerizer import isolators
+from pocket_mesos.containerizer import devices, isolators
 from pocket_mesos.containerizer.config import Termination
 from pocket_mesos.containerizer.containerizer import Containerizer, FetcherSettings
 from pocket_mesos.credentials import Credential
@@ -30,9 +30,10 @@ from pocket_mesos.flags.agent import AgentFlags
 from pocket_mesos.http.client import Client
 from pocket_mesos.http.router import Router
 from pocket_mesos.http.server import Server, bind
+from pocket_mesos.protocol import codec
 from pocket_mesos.protocol.base import replace
 from pocket_mesos.protocol.errors import PocketError
-from pocket_mesos.protocol.mesos import AgentInfo
+from pocket_mesos.protocol.mesos import AgentInfo, ContainerInfo
 from pocket_mesos.resources import parse_attributes
 
 _ANY = "0.0.0.0"
@@ -110,8 +111,13 @@ def _settings(flags: AgentFlags, ip: str, port: int) -> Settings:
         max_completed_executors_per_framework=flags.max_completed_executors_per_framework,
         executor_environment=tuple(environment.items()),
         libprocess_ip=flags.ip,
+        default_container=_container_info(flags.default_container_info),
         authorizer=Authorizer(flags.acls),
     )
+
+
+def _container_info(text: str | None) -> ContainerInfo | None:
+    return None if text is None else codec.decode(text.encode(), ContainerInfo, "ContainerInfo")
 
 
 def _launcher_dir(flags: AgentFlags) -> Path:
@@ -205,7 +211,7 @@ async def _assemble(
 def _containerizer(
     flags: AgentFlags, launcher_dir: Path, terminated: Callable[[str, Termination], None]
 ) -> Containerizer:
-    launcher, made = isolators.create(flags.isolation, _launcher(flags), _cgroups(flags))
+    launcher, made = isolators.create(flags.isolation, _launcher(flags), _isolation(flags))
     fetcher = FetcherSettings(
         program=launcher_dir / "mesos-fetcher",
         stall_timeout=flags.fetcher_stall_timeout,
@@ -221,13 +227,20 @@ def _containerizer(
 
 
 def _launcher(flags: AgentFlags) -> str:
-    return flags.launcher or isolators.default_launcher(_cgroups(flags))
+    return flags.launcher or isolators.default_launcher(_isolation(flags))
 
 
-def _cgroups(flags: AgentFlags) -> isolators.CgroupSettings:
-    return isolators.CgroupSettings(
+def _isolation(flags: AgentFlags) -> isolators.IsolationSettings:
+    return isolators.IsolationSettings(
         hierarchy=flags.cgroups_hierarchy,
         root=flags.cgroups_root,
         enable_cfs=flags.cgroups_enable_cfs,
         destroy_timeout=flags.cgroups_destroy_timeout,
+        count_processes=flags.cgroups_cpu_enable_pids_and_tids_count,
+        allowed_devices=devices.entries(flags.allowed_devices),
+        disk_watch_interval=flags.container_disk_watch_interval,
+        enforce_disk_quota=flags.enforce_container_disk_quota,
+        disallow_sharing_pid=flags.disallow_sharing_agent_pid_namespace,
+        disallow_sharing_ipc=flags.disallow_sharing_agent_ipc_namespace,
+        shm_size=flags.default_container_shm_size,
     )

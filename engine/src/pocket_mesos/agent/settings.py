@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pocket_mesos.authorization import OPEN, Authorizer
+from pocket_mesos.protocol.mesos import ContainerInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Settings:
     """The flag ``executor_environment_variables``."""
     libprocess_ip: str | None = None
     """The flag ``ip``, which executors get to see."""
+    default_container: ContainerInfo | None = None
+    """What executors that ask for nothing want of isolators."""
     authorizer: Authorizer = OPEN
 
     @property

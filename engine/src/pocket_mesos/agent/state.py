@@ -161,7 +161,11 @@ class Executor:
     def limits(self) -> Limits:
         """What its container may use."""
         resources = self.resources
-        return Limits(cpus=resources.scalar("cpus"), mem=int(resources.scalar("mem") * 1024 * 1024))
+        return Limits(
+            cpus=resources.scalar("cpus"),
+            mem=int(resources.scalar("mem") * 1024 * 1024),
+            disk=int(resources.scalar("disk") * 1024 * 1024),
+        )
 
     def find(self, task_id: str) -> Task | None:
         """Return a task that is not completed."""

@@ -1,7 +1,10 @@
 """Values that the agent hands to the containerizer, and gets back from it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from pocket_mesos.protocol.mesos import ContainerInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,6 +14,8 @@ class Limits:
     cpus: float = 0.0
     mem: int = 0
     """Bytes."""
+    disk: int = 0
+    """Bytes; 0: it was given none, and none is enforced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +44,30 @@ class ContainerConfig:
     """User to run as; None is the agent's own."""
     limits: Limits
     uris: tuple[URI, ...] = ()
+    container: ContainerInfo | None = None
+    """What the framework wants of isolators."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchInfo:
+    """What isolators want done between the fork and the program."""
+
+    namespaces: frozenset[str] = frozenset()
+    """New ones, by unshare(1)'s options: mount, pid, ipc."""
+    commands: tuple[tuple[str, ...], ...] = ()
+    """Run in order within the namespaces, by the agent's user."""
     rlimits: tuple[tuple[int, int, int], ...] = ()
     """(resource, soft, hard) as in resource.prlimit."""
+
+
+def joined(infos: Iterable[LaunchInfo]) -> LaunchInfo:
+    """Put together what several isolators want, in their order."""
+    every = tuple(infos)
+    return LaunchInfo(
+        namespaces=frozenset(name for one in every for name in one.namespaces),
+        commands=tuple(command for one in every for command in one.commands),
+        rlimits=tuple(limit for one in every for limit in one.rlimits),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +76,10 @@ class Limitation:
 
     reason: str
     message: str
-    mem: float | None = None
-    """The limit in MB that was exceeded, for the update's ``limitation``."""
+    resource: str
+    """Whose limit, such as ``mem``."""
+    limit: float
+    """In MB, for the update's ``limitation``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import json
 import logging
+import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pocket_mesos.containerizer import fork, process, sandbox
 from pocket_mesos.containerizer.config import (
@@ -15,6 +18,7 @@ from pocket_mesos.containerizer.config import (
     Limitation,
     Limits,
     Termination,
+    joined,
 )
 from pocket_mesos.containerizer.errors import ContainerizerError, DestroyError, LaunchError
 from pocket_mesos.containerizer.isolators import Isolator
@@ -37,8 +41,19 @@ class FetcherSettings:
     frameworks_home: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """A container of the previous agent that may still run."""
+
+    process: ProcessId
+    directory: Path
+    limits: Limits
+
+
 @dataclass(slots=True)
 class _Container:
+    directory: Path
+    """The sandbox."""
     limits: Limits
     """What the isolators are told; kept for statistics."""
     process: ProcessId | None = None
@@ -90,7 +105,7 @@ class Containerizer:
             SandboxError: no sandbox.
             LaunchError: something else failed; nothing is left of the container.
         """
-        container = _Container(config.limits)
+        container = _Container(config.directory, config.limits)
         self._containers[config.container_id] = container
         return self._launch(config, container, on_forked)
 
@@ -114,9 +129,10 @@ class Containerizer:
 
     def _start(self, config: ContainerConfig, container: _Container, on_forked: OnForked) -> None:
         """Fork, isolate, checkpoint, let go. Nothing here waits, so nothing can come between."""
-        for isolator in self._isolators:
-            isolator.prepare(config.container_id, config.limits)
-        gated = fork.fork(config)
+        folder = self._runtime / config.container_id
+        folder.mkdir(parents=True, exist_ok=True)
+        launch = joined([isolator.prepare(config) for isolator in self._isolators])
+        gated = fork.fork(config, launch, folder)
         child = process.own_child(gated.pid)
         try:
             self._launcher.adopt(config.container_id, gated.pid)
@@ -133,15 +149,21 @@ class Containerizer:
         self._watch(config.container_id)
 
     def _watch(self, container_id: str) -> None:
+        container = self._containers[container_id]
         for isolator in self._isolators:
-            isolator.watch(container_id, self._limited)
-        self._spawn(self._wait(container_id, self._containers[container_id]))
+            try:
+                isolator.watch(container_id, container.directory, container.limits, self._limited)
+            except (ContainerizerError, OSError) as error:
+                # It was launched by an agent with other flags, and ends as well without.
+                log.warning("Not isolating %s by %s: %s", container_id, isolator.name, error)
+        self._spawn(self._wait(container_id, container))
 
     async def _wait(self, container_id: str, container: _Container) -> None:
         if container.process is not None:
             await process.wait_exit(container.process)
+        container.status = fork.recorded_status(self._runtime / container_id)
         if container.gated is not None:
-            container.status = container.gated.status()
+            container.status = _first(container.status, container.gated.status())
         self.destroy(container_id)
 
     def _limited(self, container_id: str, limitation: Limitation) -> None:
@@ -166,14 +188,17 @@ class Containerizer:
         # An isolator may have seen what the kernel did before its notice reached us.
         if container.limitation is None:
             container.limitation = self.limitation(container_id)
+        assert container.process is not None
+        killed = process.alive(container.process)
         try:
             await self._cleanup(container_id, container.process)
         except DestroyError as error:
             log.error("Failed to destroy container %s: %s", container_id, error)
-        if container.process is not None and container.gated is not None:
+        if container.gated is not None:
             await process.wait_exit(container.process)
-            found = container.gated.status()
-            container.status = container.status if container.status is not None else found
+            container.status = _first(container.status, container.gated.status())
+        elif killed:
+            container.status = _first(container.status, signal.SIGKILL)
         del self._containers[container_id]
         self._on_termination(
             container_id, Termination(status=container.status, limitation=container.limitation)
@@ -184,9 +209,7 @@ class Containerizer:
         for isolator in self._isolators:
             await isolator.cleanup(container_id)
         folder = self._runtime / container_id
-        (folder / "pid").unlink(missing_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            folder.rmdir()
+        shutil.rmtree(folder, ignore_errors=True)
 
     # --- questions and changes -------------------------------------------------------------
 
@@ -211,12 +234,12 @@ class Containerizer:
         container = self._containers.get(container_id)
         return container.process.pid if container and container.process else None
 
-    def usage(self, container_id: str) -> dict[str, float]:
+    def usage(self, container_id: str) -> dict[str, Any]:
         """Measure a container; without those values that can't be had (any more)."""
         container = self._containers.get(container_id)
         if container is None or container.process is None:
             return {}
-        values: dict[str, float] = {"cpus_soft_limit": container.limits.cpus}
+        values: dict[str, Any] = {"cpus_soft_limit": container.limits.cpus}
         if container.limits.mem:
             values["mem_limit_bytes"] = container.limits.mem
         pids = self._launcher.pids(container_id, container.process)
@@ -227,17 +250,15 @@ class Containerizer:
 
     # --- restart of the agent --------------------------------------------------------------
 
-    def recover(self, known: dict[str, tuple[ProcessId, Limits]]) -> None:
-        """Take over the containers of the previous agent and destroy what nobody knows.
-
-        Args:
-                known: by container, the process that it had and its limits.
-        """
-        for container_id, (found, limits) in known.items():
-            self._containers[container_id] = _Container(limits, found)
-            if process.alive(found):
+    def recover(self, known: dict[str, Recovered]) -> None:
+        """Take over the containers of the previous agent and destroy what nobody knows."""
+        for container_id, found in known.items():
+            container = _Container(found.directory, found.limits, found.process)
+            self._containers[container_id] = container
+            if process.alive(found.process):
                 self._watch(container_id)
             else:
+                container.status = fork.recorded_status(self._runtime / container_id)
                 self.destroy(container_id)
         for container_id in self._orphans() - known.keys():
             log.info("Cleaning up orphan container %s", container_id)
@@ -258,9 +279,7 @@ class Containerizer:
         return found
 
     def _checkpoint_pid(self, container_id: str, found: ProcessId) -> None:
-        folder = self._runtime / container_id
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "pid").write_text(f"{found.pid} {found.start_time}")
+        (self._runtime / container_id / "pid").write_text(f"{found.pid} {found.start_time}")
 
     def _recorded(self, container_id: str) -> ProcessId | None:
         """Return the process that an orphan had."""
@@ -332,3 +351,7 @@ class Containerizer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _first(status: int | None, other: int | None) -> int | None:
+    return other if status is None else status

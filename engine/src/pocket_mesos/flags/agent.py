@@ -2,6 +2,7 @@
 
 import json
 
+from pocket_mesos.containerizer import devices
 from pocket_mesos.flags.base import allows, flag, optional, required, unsupported
 from pocket_mesos.flags.common import (
     basic_alone,
@@ -21,6 +22,9 @@ from pocket_mesos.flags.types import (
     SECRET_PATH,
     STRING,
 )
+from pocket_mesos.protocol import codec
+from pocket_mesos.protocol.errors import ProtocolError
+from pocket_mesos.protocol.mesos import ContainerInfo
 from pocket_mesos.resources import (
     ParseError,
     is_empty,
@@ -56,6 +60,24 @@ def _environment(text: str) -> str | None:
     if isinstance(value, dict) and all(isinstance(one, str) for one in value.values()):
         return None
     return "expected a JSON object of strings"
+
+
+@allows("devices and what may be done with them, as JSON")
+def _devices(text: str) -> str | None:
+    try:
+        devices.parse(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@allows("a ContainerInfo of type MESOS, as JSON")
+def _container_info(text: str) -> str | None:
+    try:
+        info = codec.decode(text.encode(), ContainerInfo, "ContainerInfo")
+    except ProtocolError as error:
+        return str(error)
+    return None if info.type == "MESOS" else "expected a ContainerInfo of type MESOS"
 
 
 @allows("0 to 1")
@@ -150,7 +172,41 @@ class AgentFlags(LackingAgentFlags):
     isolation = flag(
         STRING,
         "posix/cpu,posix/mem",
-        "Isolators, with commas: posix/cpu, posix/mem, cgroups/cpu, cgroups/mem.",
+        "Isolators, with commas: posix/cpu, posix/mem, posix/rlimits, disk/du, filesystem/posix, "
+        "filesystem/linux, namespaces/pid, namespaces/ipc, cgroups/cpu, cgroups/mem, cgroups/pids, "
+        "cgroups/cpuset, cgroups/devices, cgroups/blkio (on cgroup v2: cgroups/io), or cgroups/all "
+        "for all of cgroups/* that the machine has.",
+    )
+    allowed_devices = optional(
+        STRING,
+        "Devices that containers may use beyond Mesos' list, for the isolator cgroups/devices: "
+        '`{"allowed_devices": [{"device": {"path": "/dev/fuse"}, "access": {"read": true}}]}`.',
+        validator=_devices,
+    )
+    default_container_info = optional(
+        STRING,
+        "ContainerInfo as JSON for executors that have none, such as a private /tmp with the "
+        'isolator filesystem/linux: `{"type": "MESOS", "volumes": [{"host_path": ".private/tmp", '
+        '"container_path": "/tmp", "mode": "RW"}]}`.',
+        validator=_container_info,
+    )
+    default_container_shm_size = optional(
+        BYTES, "Size of a private /dev/shm that names none, for the isolator namespaces/ipc."
+    )
+    disallow_sharing_agent_ipc_namespace = flag(
+        BOOLEAN, False, "Whether containers that want the agent's IPC namespace are refused."
+    )
+    disallow_sharing_agent_pid_namespace = flag(
+        BOOLEAN, False, "Whether containers that want the agent's PID namespace are refused."
+    )
+    container_disk_watch_interval = flag(
+        DURATION, 15.0, "How often the isolator disk/du looks.", validator=positive
+    )
+    enforce_container_disk_quota = flag(
+        BOOLEAN, False, "Whether the isolator disk/du ends containers over their disk resource."
+    )
+    cgroups_cpu_enable_pids_and_tids_count = flag(
+        BOOLEAN, False, "Whether statistics count processes and threads."
     )
     cgroups_hierarchy = flag(PATH, PATH.parse("/sys/fs/cgroup"), "Where cgroups are mounted.")
     cgroups_root = flag(
@@ -160,9 +216,6 @@ class AgentFlags(LackingAgentFlags):
         BOOLEAN, False, "Whether a container gets no more CPU than it was allotted."
     )
     cgroups_limit_swap = unsupported(BOOLEAN, False, "Whether memory limits include swap.")
-    cgroups_cpu_enable_pids_and_tids_count = unsupported(
-        BOOLEAN, False, "Whether statistics count processes and threads."
-    )
     cgroups_destroy_timeout = flag(
         DURATION, 60.0, "Time within which a container's cgroups must be gone.", validator=positive
     )
@@ -269,15 +322,7 @@ class AgentFlags(LackingAgentFlags):
     authentication_timeout_min = unsupported(DURATION, 5.0, "Timeout of authentication.")
     authentication_timeout_max = unsupported(DURATION, 60.0, "Timeout of authentication.")
     authorizer = unsupported(STRING, "local", "Authorizer.")
-    container_disk_watch_interval = unsupported(DURATION, 15.0, "For the isolator disk/du.")
     container_logger = unsupported(STRING, None, "Module that takes containers' output.")
-    default_container_info = unsupported(STRING, None, "Container of executors without one.")
-    disallow_sharing_agent_ipc_namespace = unsupported(
-        BOOLEAN, False, "Whether containers need an IPC namespace of their own."
-    )
-    disallow_sharing_agent_pid_namespace = unsupported(
-        BOOLEAN, False, "Whether containers need a PID namespace of their own."
-    )
     docker = unsupported(STRING, "docker", "Docker's client.")
     docker_config = unsupported(STRING, None, "Docker's configuration.")
     docker_ignore_runtime = unsupported(BOOLEAN, False, "For docker images.")
@@ -294,7 +339,6 @@ class AgentFlags(LackingAgentFlags):
     docker_volume_chown = unsupported(BOOLEAN, False, "For docker volumes.")
     effective_capabilities = unsupported(STRING, None, "Linux capabilities of tasks.")
     bounding_capabilities = unsupported(STRING, None, "Linux capabilities of tasks.")
-    enforce_container_disk_quota = unsupported(BOOLEAN, False, "For the isolator disk/du.")
     ephemeral_ports_per_container = unsupported(INTEGER, None, "For port mapping.")
     host_path_volume_force_creation = unsupported(STRING, None, "Host folders made if missing.")
     image_gc_config = unsupported(STRING, None, "For images.")

@@ -14,14 +14,12 @@ class LackingAgentFlags(CommonFlags):
     agent_subsystems = unsupported(
         STRING, None, "Cgroup subsystems for the agent itself.", alias="slave_subsystems"
     )
-    allowed_devices = unsupported(STRING, None, "For the isolator cgroups/devices.")
     cgroups_net_cls_primary_handle = unsupported(STRING, None, "For cgroups/net_cls.")
     cgroups_net_cls_secondary_handles = unsupported(STRING, None, "For cgroups/net_cls.")
     check_agent_port_range_only = unsupported(BOOLEAN, None, "For the isolator network/ports.")
     container_ports_watch_interval = unsupported(DURATION, None, "For network/ports.")
     csi_plugin_config_dir = unsupported(STRING, None, "For storage by CSI plugins.")
     default_container_dns = unsupported(STRING, None, "For containers' networks.")
-    default_container_shm_size = unsupported(BYTES, None, "For the isolator namespaces/ipc.")
     disk_profile_adaptor = unsupported(STRING, None, "For resource providers.")
     egress_flow_classifier_parent = unsupported(STRING, None, "For network/port_mapping.")
     egress_rate_limit_per_container = unsupported(BYTES, None, "For network/port_mapping.")

@@ -21,6 +21,11 @@ def mounted(base: Path) -> bool:
     return (base / "cgroup.controllers").is_file()
 
 
+def offered(base: Path) -> set[str]:
+    """Return the controllers that the kernel offers in the hierarchy."""
+    return set(files.read(base, "cgroup.controllers").split())
+
+
 def own(text: str | None = None) -> str:
     """Return the path of this process' cgroup within the hierarchy, such as ``/init.scope``."""
     lines = (Path("/proc/self/cgroup").read_text() if text is None else text).splitlines()

@@ -1,8 +1,10 @@
 """What every isolator does."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from pocket_mesos.containerizer.config import Limitation, Limits
+from pocket_mesos.containerizer.config import ContainerConfig, LaunchInfo, Limitation, Limits
 
 Watcher = Callable[[str, Limitation], None]
 """Told once that a container (by id) went over a limit."""
@@ -18,14 +20,22 @@ class Isolator:
 
     name = ""
 
-    def prepare(self, container_id: str, limits: Limits) -> None:
-        """Make what the container needs before it has a process."""
+    def prepare(self, config: ContainerConfig) -> LaunchInfo:
+        """Make what the container needs before it has a process; say what the fork has to do."""
+        return LaunchInfo()
 
     def isolate(self, container_id: str, pid: int) -> None:
         """Put the container's first process under the limits."""
 
-    def watch(self, container_id: str, watcher: Watcher) -> None:
-        """Report from now on when the container goes over its limit."""
+    def watch(self, container_id: str, directory: Path, limits: Limits, watcher: Watcher) -> None:
+        """Report from now on when the container goes over its limit.
+
+        Args:
+            container_id: whose.
+            directory: its sandbox.
+            limits: as they are now; later ones come by ``update``.
+            watcher: told at most once.
+        """
 
     def check(self, container_id: str) -> Limitation | None:
         """Look now whether the container went over its limit."""
@@ -34,7 +44,7 @@ class Isolator:
     def update(self, container_id: str, limits: Limits) -> None:
         """Change the limits."""
 
-    def usage(self, container_id: str, pids: list[int]) -> dict[str, float]:
+    def usage(self, container_id: str, pids: list[int]) -> dict[str, Any]:
         """Measure, under the names of Mesos' ResourceStatistics."""
         return {}
 

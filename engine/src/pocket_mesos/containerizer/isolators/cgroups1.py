@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from pocket_mesos.containerizer.cgroups import files, v1
-from pocket_mesos.containerizer.config import Limitation, Limits
+from pocket_mesos.containerizer.config import ContainerConfig, LaunchInfo, Limitation, Limits
 from pocket_mesos.containerizer.errors import IsolationError
 from pocket_mesos.containerizer.isolators import memory
 from pocket_mesos.containerizer.isolators.base import Isolator, Watcher
@@ -30,10 +30,11 @@ class Subsystem(Isolator):
     def cgroup(self, container_id: str) -> Path:
         return self._roots[0] / container_id
 
-    def prepare(self, container_id: str, limits: Limits) -> None:
+    def prepare(self, config: ContainerConfig) -> LaunchInfo:
         for root in self._roots:
-            files.create(root / container_id)
-        self.update(container_id, limits)
+            files.create(root / config.container_id)
+        self.update(config.container_id, config.limits)
+        return LaunchInfo()
 
     def isolate(self, container_id: str, pid: int) -> None:
         for root in self._roots:
@@ -58,9 +59,12 @@ class Cpu(Subsystem):
 
     name = "cgroups/cpu"
 
-    def __init__(self, base: Path, cgroups_root: str, enable_cfs: bool) -> None:
+    def __init__(
+        self, base: Path, cgroups_root: str, enable_cfs: bool, count_processes: bool
+    ) -> None:
         super().__init__(base, cgroups_root, ("cpu", "cpuacct"))
         self._enable_cfs = enable_cfs
+        self._count_processes = count_processes
 
     def update(self, container_id: str, limits: Limits) -> None:
         cgroup = self.cgroup(container_id)
@@ -81,6 +85,10 @@ class Cpu(Subsystem):
             values["cpus_nr_periods"] = throttled["nr_periods"]
             values["cpus_nr_throttled"] = throttled["nr_throttled"]
             values["cpus_throttled_time_secs"] = throttled["throttled_time"] / 1e9
+        if self._count_processes:
+            group = self._roots[-1] / container_id
+            values["processes"] = len(files.read(group, "cgroup.procs").split())
+            values["threads"] = len(files.read(group, "tasks").split())
         return values
 
 
@@ -108,7 +116,7 @@ class Mem(Subsystem):
         if limit > current or current >= _UNLIMITED:
             files.write(cgroup, "memory.limit_in_bytes", limit)
 
-    def watch(self, container_id: str, watcher: Watcher) -> None:
+    def watch(self, container_id: str, directory: Path, limits: Limits, watcher: Watcher) -> None:
         cgroup = self.cgroup(container_id)
         notice = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         control = os.open(cgroup / "memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from pocket_mesos.containerizer.cgroups import files
-from pocket_mesos.containerizer.config import Limitation, Limits
+from pocket_mesos.containerizer.cgroups import files, v2
+from pocket_mesos.containerizer.config import ContainerConfig, LaunchInfo, Limitation, Limits
 from pocket_mesos.containerizer.errors import IsolationError
 from pocket_mesos.containerizer.isolators import memory
 from pocket_mesos.containerizer.isolators.base import Isolator, Watcher
@@ -28,9 +28,10 @@ class Controller(Isolator):
     def cgroup(self, container_id: str) -> Path:
         return self._root / container_id
 
-    def prepare(self, container_id: str, limits: Limits) -> None:
-        files.create(self.cgroup(container_id))
-        self.update(container_id, limits)
+    def prepare(self, config: ContainerConfig) -> LaunchInfo:
+        files.create(self.cgroup(config.container_id))
+        self.update(config.container_id, config.limits)
+        return LaunchInfo()
 
 
 class Cpu(Controller):
@@ -38,9 +39,10 @@ class Cpu(Controller):
 
     name = "cgroups/cpu"
 
-    def __init__(self, root: Path, enable_cfs: bool) -> None:
+    def __init__(self, root: Path, enable_cfs: bool, count_processes: bool) -> None:
         super().__init__(root)
         self._enable_cfs = enable_cfs
+        self._count_processes = count_processes
 
     def update(self, container_id: str, limits: Limits) -> None:
         cgroup = self.cgroup(container_id)
@@ -60,6 +62,10 @@ class Cpu(Controller):
             values["cpus_nr_periods"] = found["nr_periods"]
             values["cpus_nr_throttled"] = found["nr_throttled"]
             values["cpus_throttled_time_secs"] = found["throttled_usec"] / 1e6
+        if self._count_processes:
+            leaf = self.cgroup(container_id) / v2.LEAF
+            values["processes"] = len(files.read(leaf, "cgroup.procs").split())
+            values["threads"] = len(files.read(leaf, "cgroup.threads").split())
         return values
 
 
@@ -81,7 +87,7 @@ class Mem(Controller):
         if current == "max" or limit > int(current):
             files.write(cgroup, "memory.max", limit)
 
-    def watch(self, container_id: str, watcher: Watcher) -> None:
+    def watch(self, container_id: str, directory: Path, limits: Limits, watcher: Watcher) -> None:
         self._watches[container_id] = asyncio.create_task(self._watch(container_id, watcher))
 
     async def _watch(self, container_id: str, watcher: Watcher) -> None:

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from pocket_mesos.containerizer.cgroups import v1, v2
 from pocket_mesos.containerizer.errors import IsolationError
-from pocket_mesos.containerizer.isolators import cgroups1, cgroups2, posix
+from pocket_mesos.containerizer.isolators import (
+    cgroups1,
+    cgroups2,
+    controllers2,
+    disk,
+    filesystem,
+    namespaces,
+    posix,
+    rlimits,
+    subsystems1,
+)
 from pocket_mesos.containerizer.isolators.base import Isolator
 from pocket_mesos.containerizer.launcher import (
     Launcher,
@@ -18,17 +28,86 @@ from pocket_mesos.containerizer.launcher import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CgroupSettings:
-    """Flags that concern cgroups."""
+class IsolationSettings:
+    """Flags that concern isolation."""
 
     hierarchy: Path
     root: str
     enable_cfs: bool
     destroy_timeout: float
     """Seconds."""
+    count_processes: bool = False
+    allowed_devices: tuple[str, ...] = ()
+    """Entries of the devices cgroup beyond Mesos' own."""
+    disk_watch_interval: float = 15.0
+    enforce_disk_quota: bool = False
+    disallow_sharing_pid: bool = False
+    disallow_sharing_ipc: bool = False
+    shm_size: int | None = None
+    """Bytes."""
 
 
-def default_launcher(settings: CgroupSettings) -> str:
+Maker = Callable[[IsolationSettings], Isolator]
+
+PLAIN: dict[str, Maker] = {
+    "posix/cpu": lambda _: posix.PosixCpu(),
+    "posix/mem": lambda _: posix.PosixMem(),
+    "posix/rlimits": lambda _: rlimits.Rlimits(),
+    "disk/du": lambda by: disk.DiskDu(by.disk_watch_interval, by.enforce_disk_quota),
+    "filesystem/posix": lambda _: filesystem.Posix(),
+    "filesystem/linux": lambda _: filesystem.Linux(),
+    "namespaces/pid": lambda by: namespaces.Pid(by.disallow_sharing_pid),
+    "namespaces/ipc": lambda by: namespaces.Ipc(by.disallow_sharing_ipc, by.shm_size),
+}
+"""Isolators that need no cgroups."""
+
+VERSION1: dict[str, tuple[str, Maker]] = {
+    "cgroups/cpu": (
+        "cpu",
+        lambda by: cgroups1.Cpu(by.hierarchy, by.root, by.enable_cfs, by.count_processes),
+    ),
+    "cgroups/mem": ("memory", lambda by: cgroups1.Mem(by.hierarchy, by.root)),
+    "cgroups/pids": ("pids", lambda by: subsystems1.Pids(by.hierarchy, by.root)),
+    "cgroups/cpuset": ("cpuset", lambda by: subsystems1.Cpuset(by.hierarchy, by.root)),
+    "cgroups/devices": (
+        "devices",
+        lambda by: subsystems1.Devices(by.hierarchy, by.root, by.allowed_devices),
+    ),
+    "cgroups/blkio": ("blkio", lambda by: subsystems1.Blkio(by.hierarchy, by.root)),
+}
+"""Subsystem and isolator of each."""
+
+VERSION2: dict[str, tuple[str, Callable[[IsolationSettings, Path], Isolator]]] = {
+    "cgroups/cpu": (
+        "cpu",
+        lambda by, root: cgroups2.Cpu(root, by.enable_cfs, by.count_processes),
+    ),
+    "cgroups/mem": ("memory", lambda _, root: cgroups2.Mem(root)),
+    "cgroups/pids": ("pids", lambda _, root: controllers2.Pids(root)),
+    "cgroups/cpuset": ("cpuset", lambda _, root: controllers2.Cpuset(root)),
+    "cgroups/io": ("io", lambda _, root: controllers2.Io(root)),
+}
+"""Controller and isolator of each, given the cgroup below which containers live."""
+
+ALL = "cgroups/all"
+"""Stands for all of cgroups/* that the machine has."""
+
+NAMES = (*PLAIN, *VERSION1, "cgroups/io", ALL)
+"""The isolators that exist."""
+
+_SHORTHANDS = {
+    "posix": ("posix/cpu", "posix/mem"),
+    "cgroups": ("cgroups/cpu", "cgroups/mem"),
+    "posix/disk": ("disk/du",),
+    # filesystem/linux brings the volumes along.
+    "volume/host_path": (),
+    "volume/sandbox_path": (),
+}
+
+_FILESYSTEM = "filesystem/"
+
+
+def default_launcher(settings: IsolationSettings) -> str:
     """Return ``linux`` where this process may use it, ``posix`` elsewhere, as Mesos chooses."""
     if os.geteuid() != 0:
         return "posix"
@@ -41,15 +120,8 @@ def default_launcher(settings: CgroupSettings) -> str:
     return "linux"
 
 
-NAMES = ("posix/cpu", "posix/mem", "cgroups/cpu", "cgroups/mem")
-"""The isolators that exist; ``posix`` and ``cgroups`` as shorthands stand for two each."""
-
-_SHORTHANDS = {"posix": ("posix/cpu", "posix/mem"), "cgroups": ("cgroups/cpu", "cgroups/mem")}
-_CONTROLLERS = {"cgroups/cpu": "cpu", "cgroups/mem": "memory"}
-
-
 def names(isolation: str) -> tuple[str, ...]:
-    """Split the flag into isolators' names, each once.
+    """Split the flag into isolators' names, each once, one of them for the file system.
 
     Raises:
         IsolationError: a name that this engine lacks.
@@ -60,11 +132,19 @@ def names(isolation: str) -> tuple[str, ...]:
             if one not in NAMES:
                 raise IsolationError(f"Unknown or unsupported isolator '{one}' in --isolation")
             found[one] = None
-    return tuple(found)
+    filesystems = [one for one in found if one.startswith(_FILESYSTEM)]
+    if len(filesystems) > 1:
+        raise IsolationError("Using multiple filesystem isolators simultaneously is disallowed")
+    if not filesystems:
+        found["filesystem/posix"] = None
+    if ALL in found:
+        found = {one: None for one in found if one == ALL or not one.startswith("cgroups/")}
+    # The file system comes first: others mount over what its volumes brought.
+    return tuple(sorted(found, key=lambda one: not one.startswith(_FILESYSTEM)))
 
 
 def create(
-    isolation: str, launcher: str, settings: CgroupSettings
+    isolation: str, launcher: str, settings: IsolationSettings
 ) -> tuple[Launcher, list[Isolator]]:
     """Make the launcher and the isolators that the flags name.
 
@@ -72,44 +152,77 @@ def create(
         IsolationError: the machine lacks what one of them needs.
     """
     wanted = names(isolation)
-    controllers = tuple(_CONTROLLERS[name] for name in wanted if name in _CONTROLLERS)
-    if (launcher == "linux" or controllers) and v2.mounted(settings.hierarchy):
-        return _version2(wanted, controllers, launcher, settings)
-    return _launcher1(launcher, settings), [_version1(name, settings) for name in wanted]
+    for name in wanted:
+        _require(name, wanted, launcher)
+    groups = [name for name in wanted if name.startswith("cgroups/")]
+    if (launcher == "linux" or groups) and v2.mounted(settings.hierarchy):
+        return _version2(wanted, launcher, settings)
+    return _launcher1(launcher, settings), _version1(wanted, settings)
 
 
-def _launcher1(launcher: str, settings: CgroupSettings) -> Launcher:
+def _require(name: str, wanted: tuple[str, ...], launcher: str) -> None:
+    """Check what an isolator needs beside itself."""
+    if name not in ("filesystem/linux", "namespaces/pid", "namespaces/ipc"):
+        return
+    lacking = None
+    if os.geteuid() != 0:
+        lacking = f"The isolator '{name}' requires root permissions"
+    elif launcher != "linux":
+        lacking = "'linux' launcher must be used"
+    elif "filesystem/linux" not in wanted:
+        lacking = "'filesystem/linux' isolator must be used"
+    if lacking is not None:
+        raise IsolationError(f"Failed to create isolator '{name}': {lacking}")
+
+
+def _launcher1(launcher: str, settings: IsolationSettings) -> Launcher:
     if launcher == "posix":
         return PosixLauncher(settings.destroy_timeout)
     freezer = v1.hierarchy(settings.hierarchy, "freezer")
     return LinuxLauncher(freezer, settings.root, settings.destroy_timeout)
 
 
-def _version1(name: str, settings: CgroupSettings) -> Isolator:
-    match name:
-        case "posix/cpu":
-            return posix.PosixCpu()
-        case "posix/mem":
-            return posix.PosixMem()
-        case "cgroups/cpu":
-            return cgroups1.Cpu(settings.hierarchy, settings.root, settings.enable_cfs)
-        case _:
-            return cgroups1.Mem(settings.hierarchy, settings.root)
+def _version1(wanted: tuple[str, ...], settings: IsolationSettings) -> list[Isolator]:
+    made: list[Isolator] = []
+    for name in wanted:
+        if name in PLAIN:
+            made.append(PLAIN[name](settings))
+        elif name == ALL:
+            there = [maker for subsystem, maker in VERSION1.values() if _has(settings, subsystem)]
+            made += [maker(settings) for maker in there]
+        elif name in VERSION1:
+            made.append(VERSION1[name][1](settings))
+        else:
+            raise IsolationError(f"The isolator '{name}' needs cgroup v2; here it is cgroups/blkio")
+    return made
+
+
+def _has(settings: IsolationSettings, subsystem: str) -> bool:
+    try:
+        v1.hierarchy(settings.hierarchy, subsystem)
+    except IsolationError:
+        return False
+    return True
 
 
 def _version2(
-    wanted: tuple[str, ...], controllers: tuple[str, ...], launcher: str, settings: CgroupSettings
+    wanted: tuple[str, ...], launcher: str, settings: IsolationSettings
 ) -> tuple[Launcher, list[Isolator]]:
     if launcher != "linux":
         raise IsolationError("The isolators cgroups/* on cgroup v2 need --launcher=linux")
+    if ALL in wanted:
+        there = v2.offered(settings.hierarchy)
+        every = [name for name, (controller, _) in VERSION2.items() if controller in there]
+        wanted = (*(name for name in wanted if name != ALL), *every)
+    for name in wanted:
+        if name not in PLAIN and name not in VERSION2:
+            raise IsolationError(f"Pocket Mesos lacks the isolator '{name}' on cgroup v2")
     current = v2.own()
     root = v2.root(settings.hierarchy, settings.root, current)
+    controllers = tuple(VERSION2[name][0] for name in wanted if name in VERSION2)
     v2.prepare(settings.hierarchy, root, current, controllers)
-    makers: dict[str, Callable[[], Isolator]] = {
-        "posix/cpu": posix.PosixCpu,
-        "posix/mem": posix.PosixMem,
-        "cgroups/cpu": lambda: cgroups2.Cpu(root, settings.enable_cfs),
-        "cgroups/mem": lambda: cgroups2.Mem(root),
-    }
-    isolators = [makers[name]() for name in wanted]
+    isolators = [
+        PLAIN[name](settings) if name in PLAIN else VERSION2[name][1](settings, root)
+        for name in wanted
+    ]
     return Linux2Launcher(root, settings.destroy_timeout), isolators

@@ -30,5 +30,6 @@ def limitation(limit: int, used: int, statistics: str) -> Limitation:
             f"Memory limit exceeded: Requested: {text(limit)} Maximum Used: {text(used)}\n\n"
             f"MEMORY STATISTICS: \n{statistics}\n"
         ),
-        mem=limit / (1 << 20),
+        resource="mem",
+        limit=limit / (1 << 20),
     )
