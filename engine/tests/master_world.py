@@ -21,12 +21,22 @@ from pocket_mesos.protocol.mesos import (
     TaskStatus,
     TaskStatusSource,
 )
+from pocket_mesos.registry.records import Registry
 from pocket_mesos.resources import EMPTY, Resources, parse_resources
 
 MASTER_ID = "11111111-1111-1111-1111-111111111111"
 INFO = master_info(id_=MASTER_ID, ip="127.0.0.1", port=5050, hostname="127.0.0.1")
 LEAST = (Resources({"cpus": 10}), Resources({"mem": 32_000}))
 START = 1_000_000.0
+
+BESIDE = (
+    actions.Log
+    | actions.StartTimer
+    | actions.RequestAllocation
+    | actions.Store
+    | actions.AnswerLater
+)
+"""Actions that nobody outside notices."""
 
 Json = dict[str, Any]
 
@@ -52,9 +62,17 @@ def task(name: str, agent: str, **fields: Any) -> Json:
 class World:
     """One master, any number of schedulers and agents."""
 
-    def __init__(self, **config: Any) -> None:
+    def __init__(self, registry: Registry | None = None, **config: Any) -> None:
         self.now = START
-        self.core = Core(Config(master=INFO, **config), HierarchicalAllocator(Options(least=LEAST)))
+        self.registry = registry or Registry()
+        """What has been written, and a next leader would find."""
+        self.core = Core(
+            Config(master=INFO, **config),
+            HierarchicalAllocator(Options(least=LEAST)),
+            self.registry,
+        )
+        self.unwritten: list[actions.Store] | None = None
+        """Writes to the registry, where they are to wait for :meth:`write`."""
         self.log: list[actions.Action] = []
         """What was done since the latest :meth:`take`."""
         self.answering: dict[str, FakeAgent] = {}
@@ -62,7 +80,9 @@ class World:
         self._timers: list[tuple[float, int, events.Timer]] = []
         self._numbers = count()
         self._done(self.core.start(self.now))
-        self.log.clear()
+        self.begun = self.log
+        """What was done to begin."""
+        self.log = []
 
     # --- driving ---------------------------------------------------------------------------
 
@@ -70,8 +90,8 @@ class World:
         """Have an event dealt with, and the allocation that it asks for; return the actions."""
         before = len(self.log)
         made = self.core.handle(event, self.now)
-        self._done(made)
         self.check()
+        self._done(made)
         if any(isinstance(one, actions.RequestAllocation) for one in made):
             self._done(self.core.handle(events.AllocationDue(), self.now))
             self.check()
@@ -95,9 +115,25 @@ class World:
         self.now += seconds
         self.feed(events.TimerFired(timer=events.AllocationTimer()))
 
+    def write(self) -> None:
+        """Write to the registry what has waited, and all that comes later at once."""
+        waiting, self.unwritten = self.unwritten or [], None
+        for one in waiting:
+            self._write(one)
+
+    def _write(self, action: actions.Store) -> None:
+        for change in action.changes:
+            self.registry.apply(change)
+        self.feed(events.Stored(number=action.number))
+
     def _done(self, made: list[actions.Action]) -> None:
         self.log += made
         for action in made:
+            if isinstance(action, actions.Store):
+                if self.unwritten is None:
+                    self._write(action)
+                else:
+                    self.unwritten.append(action)
             if isinstance(action, actions.StartTimer):
                 due = self.now + action.delay
                 heapq.heappush(self._timers, (due, next(self._numbers), action.timer))
@@ -125,7 +161,9 @@ class World:
                 assert state.agents[one.agent_id].tasks[(framework.id, one.id)] is one
             for offer_id in framework.offers:
                 assert state.offers[offer_id].framework_id == framework.id
-        known = state.agents.keys() | state.unreachable_agents.keys()
+        known = (
+            state.agents.keys() | state.unreachable_agents.keys() | state.recovered_agents.keys()
+        )
         assert state.deactivations.keys() <= known
         for agent_id, deactivation in state.deactivations.items():
             assert agent_id not in state.agents or not state.agents[agent_id].offers
@@ -139,11 +177,7 @@ class World:
 
     def take(self) -> list[actions.Action]:
         """Return what was done since the last time, logs and timers left out."""
-        done = [
-            one
-            for one in self.log
-            if not isinstance(one, actions.Log | actions.StartTimer | actions.RequestAllocation)
-        ]
+        done = [one for one in self.log if not isinstance(one, BESIDE)]
         self.log = []
         return done
 

@@ -285,17 +285,20 @@ def test_an_agent_drained_to_be_gone_goes_with_its_last_task() -> None:
     assert agent.id in world.core.state.gone_agents
 
 
-def test_a_former_unreachable_agent_that_is_forgotten_leaves_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_former_unreachable_agent_that_is_forgotten_leaves_nothing() -> None:
     """What is remembered of agents that are away is bounded, their deactivations too."""
-    monkeypatch.setattr("pocket_mesos.master.losses.MAX_REMEMBERED_AGENTS", 1)
-    world = World(agent_ping_timeout=1.0, max_agent_ping_timeouts=3)
+    world = World(
+        agent_ping_timeout=1.0,
+        max_agent_ping_timeouts=3,
+        registry_max_agent_count=1,
+        registry_gc_interval=60.0,
+    )
     for name in ("a", "b"):
         agent = FakeAgent(world, name).register()
         agent.hang()
         drain(world, agent.id) if name == "b" else deactivate(world, agent.id)
         world.advance(5)
+    world.advance(60)
     assert list(world.core.state.unreachable_agents) == [agent.id]
     assert list(world.core.state.deactivations) == [agent.id]
 

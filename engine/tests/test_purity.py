@@ -35,6 +35,8 @@ PURE = [
     "allocator",
     "authorization",
     "protocol",
+    "registry/errors.py",
+    "registry/records.py",
     "resources",
     "http/messages.py",
     *(
@@ -59,6 +61,7 @@ PURE = [
         for name in (
             "actions.py",
             "agents.py",
+            "changes.py",
             "context.py",
             "core.py",
             "deactivation.py",
@@ -69,6 +72,8 @@ PURE = [
             "offers.py",
             "operator_views.py",
             "reconciliation.py",
+            "recovery.py",
+            "registration.py",
             "role_views.py",
             "sharing.py",
             "state.py",

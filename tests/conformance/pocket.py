@@ -21,6 +21,7 @@ from .cluster import Cluster, NoClusterError, eventually
 from .wire import Address, request
 
 HOST = "127.0.0.1"
+RECOVERING = "Master has not finished recovery"
 AGENT_RESOURCES = "cpus:4;mem:4096;disk:10000;ports:[31000-31099]"
 # Shorter than Mesos' default of a minute, so that the timeout can be awaited.
 EXECUTOR_REGISTRATION_TIMEOUT = "20secs"
@@ -110,12 +111,15 @@ class Daemon:
             )
 
     def serving(self) -> bool:
-        """Say whether it answers /health."""
+        """Say whether it answers /health and, if it leads, has begun to."""
         if self.dead:
             tail = self.log.read_text(errors="replace")[-2000:]
             raise NoClusterError(f"{self.name} exited with {self._process.returncode}:\n{tail}")
         try:
-            return request(self.address, "GET", "/health").status == 200
+            if request(self.address, "GET", "/health").status != 200:
+                return False
+            # A master that leads reads its registry first, which its disk may take its time for.
+            return request(self.address, "GET", "/api/v1").body != RECOVERING
         except OSError:
             return False
 

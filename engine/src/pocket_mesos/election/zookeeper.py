@@ -15,6 +15,7 @@ from typing import Any
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.interfaces import IAsyncResult
 from kazoo.protocol.states import KazooState
 from kazoo.retry import KazooRetry
 from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE
@@ -102,10 +103,24 @@ class ZooKeeperSession:
         """
         return await asyncio.to_thread(function, *args, **kwargs)
 
-    async def ensure_path(self) -> None:
-        """Create the election's path, where it is missing, with the session's ACL."""
+    def outcome(self, pending: IAsyncResult) -> "asyncio.Future[Any]":
+        """Return what an asynchronous operation of the client comes to; many may be under way.
+
+        The future raises what the operation does.
+        """
+        future = self._loop.create_future()
+
+        def settle(done: IAsyncResult) -> None:
+            with suppress(RuntimeError):  # the loop is gone: nobody is left to tell
+                self._loop.call_soon_threadsafe(_settle, future, done)
+
+        pending.rawlink(settle)
+        return future
+
+    async def ensure_path(self, wanted: str | None = None) -> None:
+        """Create a path (the election's), where it is missing, with the session's ACL."""
         path = ""
-        for part in self.address.path.strip("/").split("/"):
+        for part in (wanted or self.address.path).strip("/").split("/"):
             path = f"{path}/{part}"
             if await self.call(self.client.exists, path) is None:
                 with suppress(NodeExistsError):
@@ -164,7 +179,7 @@ class ZooKeeperContender:
                 await self._session.ensure_path()
                 if not await self._own_node_exists():
                     path = await self._create()
-                    _log.info("New candidate (id='%d') has entered the contest", _sequence(path))
+                    _log.info("New candidate (id='%d') has entered the contest", sequence(path))
                 return
             except KazooException as error:
                 _log.warning("Failed to contend: %r; trying again", error)
@@ -242,7 +257,7 @@ class ZooKeeperDetector:
         await session.ensure_path()
         path = session.address.path
         names = await session.call(session.client.get_children, path, watch=self._on_event)
-        candidates = sorted((n for n in names if n.startswith(LABEL)), key=_sequence)
+        candidates = sorted((n for n in names if n.startswith(LABEL)), key=sequence)
         if not candidates:
             return None
         data, _ = await session.call(session.client.get, f"{path}/{candidates[0]}")
@@ -259,6 +274,17 @@ def _at_least(count: int, servers: str) -> str:
     return ",".join(named * -(-count // len(named)))
 
 
-def _sequence(name: str) -> int:
+def _settle(future: "asyncio.Future[Any]", done: IAsyncResult) -> None:
+    """Hand an operation's outcome over."""
+    if future.done():
+        return  # nobody waits any more
+    if done.exception is not None:
+        future.set_exception(done.exception)
+    else:
+        future.set_result(done.value)
+
+
+def sequence(name: str) -> int:
+    """Return the number in a znode's name."""
     digits = name.rpartition("_")[2]
     return int(digits) if digits.isdecimal() else 0

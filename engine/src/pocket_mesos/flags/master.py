@@ -64,7 +64,7 @@ class MasterFlags(CommonFlags):
     quorum = optional(
         INTEGER,
         "Size of the quorum of replicas, a majority of the masters. Required along with `--zk` "
-        "as in Mesos; Pocket Mesos keeps no replicated log of its own.",
+        "as in Mesos; here ZooKeeper keeps the registry, and its own majority counts.",
         validator=positive,
     )
     work_dir = required(PATH, "Folder for what the master keeps on disk.")
@@ -72,8 +72,9 @@ class MasterFlags(CommonFlags):
     registry = flag(
         STRING,
         "replicated_log",
-        "Where the registry is kept: replicated_log or in_memory. Pocket Mesos keeps it in "
-        "memory; agents that register again fill it after a leader change.",
+        "Where the registry is kept: replicated_log or in_memory. Pocket Mesos has no log of its "
+        "own: with the former, the registry is in ZooKeeper, beside the election, or without "
+        "`--zk` in the file `registry.sqlite` of `work_dir`.",
         validator=one_of("replicated_log", "in_memory"),
     )
     registry_strict = unsupported(BOOLEAN, False, "Whether only agents of the registry may return.")

@@ -6,6 +6,7 @@ import msgspec
 
 from pocket_mesos.master.events import Timer
 from pocket_mesos.protocol import link, scheduler
+from pocket_mesos.registry.records import Change
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,27 @@ class Respond(Action, frozen=True, kw_only=True):
 
     status: int
     body: str = ""
+    ticket: int | None = None
+    """Names a request of an earlier event, which was to be answered later."""
+
+
+class AnswerLater(Action, frozen=True, kw_only=True):
+    """The request that the event came from is answered by a ``Respond`` with this ticket."""
+
+    ticket: int
+
+
+class Store(Action, frozen=True, kw_only=True):
+    """Write to the registry, all of it or nothing, then feed ``Stored(number)``."""
+
+    number: int
+    changes: list[Change]
+
+
+class Abort(Action, frozen=True, kw_only=True):
+    """End this master with a message: it must not go on."""
+
+    message: str
 
 
 class SendToScheduler(Action, frozen=True, kw_only=True):

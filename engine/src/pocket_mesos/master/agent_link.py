@@ -30,6 +30,7 @@ class AgentLink:
 
     async def handle(self, request: Request) -> Reply:
         """Answer an agent's POST."""
+        await self._runner.recovered()
         refusal = await self._runner.gate(request)
         if refusal is not None:
             return refusal

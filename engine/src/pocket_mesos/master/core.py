@@ -16,6 +16,8 @@ from pocket_mesos.master import (
     launching,
     offers,
     reconciliation,
+    recovery,
+    registration,
     sharing,
     subscribers,
     tasks,
@@ -24,13 +26,18 @@ from pocket_mesos.master.actions import Action
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.state import Agent, Config, Framework, State
 from pocket_mesos.protocol import link, scheduler
+from pocket_mesos.registry.records import Registry
 
 
 class Core:
     """A leading master."""
 
-    def __init__(self, config: Config, allocator: HierarchicalAllocator) -> None:
+    def __init__(
+        self, config: Config, allocator: HierarchicalAllocator, registry: Registry | None = None
+    ) -> None:
+        """Make the core of a leader that has found this registry."""
         self._master = Master(config, allocator)
+        recovery.recover(self._master, registry or Registry())
 
     @property
     def state(self) -> State:
@@ -50,7 +57,9 @@ class Core:
     def start(self, now: float) -> list[Action]:
         """Begin to lead."""
         m = self._master
-        m.now = m.started = now
+        m.begin(now)
+        m.started = now
+        recovery.start(m)
         m.start_timer(events.AllocationTimer(), m.config.allocation_interval)
         return self._take_actions()
 
@@ -60,7 +69,7 @@ class Core:
         Returns:
             What is to be done about it, in order.
         """
-        self._master.now = now
+        self._master.begin(now)
         _EVENTS[type(event)](self._master, event)
         deactivation.settle(self._master)
         return self._take_actions()
@@ -152,9 +161,9 @@ _CALLS: dict[str | None, Callable[[Master, Framework, Any], None]] = {
 
 def _agent_subscribed(m: Master, event: events.AgentSubscribed) -> None:
     if isinstance(event.call, link.Register):
-        agents.register(m, event.call, event.stream_id, event.principal)
+        registration.register(m, event.call, event.stream_id, event.principal)
     else:
-        agents.reregister(m, event.call, event.stream_id, event.principal)
+        registration.reregister(m, event.call, event.stream_id, event.principal)
 
 
 def _agent_called(m: Master, event: events.AgentCalled) -> None:
@@ -212,6 +221,12 @@ def _timer_fired(m: Master, event: events.TimerFired) -> None:
             offers.expired(m, timer)
         case events.FailoverTimer() as timer:
             frameworks.failover_expired(m, timer)
+        case events.ReregisterTimer():
+            recovery.reregister_expired(m)
+        case events.AllocatorRecoveryTimer():
+            recovery.release_offers(m)
+        case events.RegistryGcTimer():
+            recovery.collect_garbage(m)
 
 
 _EVENTS: dict[type, Callable[[Master, Any], None]] = {
@@ -228,11 +243,11 @@ _EVENTS: dict[type, Callable[[Master, Any], None]] = {
     events.ReactivateRequested: deactivation.reactivate,
     events.DrainRequested: deactivation.drain,
     events.GoneRequested: deactivation.mark_gone,
-    events.WeightsUpdated: sharing.set_weights,
     events.WeightsRequested: sharing.update_weights,
     events.QuotaRequested: sharing.update_quota,
     events.GuaranteeRequested: sharing.set_quota,
     events.QuotaRemovalRequested: sharing.remove_quota,
+    events.Stored: lambda m, event: m.stored(event.number),
     events.AllocationDue: _allocation_due,
     events.TimerFired: _timer_fired,
 }

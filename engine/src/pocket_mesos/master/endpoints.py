@@ -12,6 +12,7 @@ from pocket_mesos.master import metrics, role_views, sharing_endpoints, views
 from pocket_mesos.master.core import Core
 from pocket_mesos.master.events import TeardownRequested
 from pocket_mesos.master.runner import Runner, answered, leader_base
+from pocket_mesos.registry import records
 from pocket_mesos.version import build_info
 
 PREFIXES = ("", "/master")
@@ -53,6 +54,7 @@ class Endpoints:
             realm=Realm.READONLY,
             permit=self._authorizer.endpoint_permit("/metrics/snapshot"),
         )
+        router.add("/registrar(1)/registry", self._registry, realm=Realm.READONLY)
         router.add("/teardown", self._teardown, prefixes=PREFIXES, realm=Realm.READWRITE)
         self._add_views(router)
 
@@ -100,7 +102,7 @@ class Endpoints:
         """Make a handler of a view that only the leading master has."""
 
         async def handle(request: Request) -> Reply:
-            refusal = await self._runner.gate(request)
+            refusal = await self._runner.gate(request, reads=True)
             if refusal is not None:
                 return refusal
             if methods is not None and request.method not in methods:
@@ -120,6 +122,10 @@ class Endpoints:
             return messages.text(503, "No leader elected")
         return messages.temporary_redirect(leader_base(leader))
 
+    def _registry(self, request: Request) -> Response:
+        shown = records.shown(self._runner.registrar.registry)
+        return messages.endpoint_json(shown, request)
+
     def _snapshot(self, request: Request) -> Response:
         timeout = request.query.get("timeout")
         error = metrics.validate_timeout(timeout) if timeout is not None else None
@@ -128,7 +134,7 @@ class Endpoints:
         return messages.endpoint_json(metrics.snapshot(self._runner), request)
 
     async def _teardown(self, request: Request) -> Reply:
-        refusal = await self._runner.gate(request)
+        refusal = await self._runner.gate(request, reads=True)
         if refusal is not None:
             return refusal
         if request.method != "POST":

@@ -107,12 +107,6 @@ class GoneRequested(AgentDecided, frozen=True, kw_only=True):
     """It is gone for good."""
 
 
-class WeightsUpdated(Event, frozen=True, kw_only=True):
-    """Roles have these weights from the start."""
-
-    weights: dict[str, float]
-
-
 class SharingDecided(Event, frozen=True, kw_only=True):
     """An operator decided how roles share the cluster."""
 
@@ -148,6 +142,12 @@ class QuotaRemovalRequested(SharingDecided, frozen=True, kw_only=True):
     """What the answer says about the request."""
 
 
+class Stored(Event, frozen=True, kw_only=True):
+    """What the core wanted in the registry is there, and will survive this master."""
+
+    number: int
+
+
 class AllocationDue(Event, frozen=True, kw_only=True):
     """The edge got round to the allocation that the core asked for."""
 
@@ -171,6 +171,18 @@ class PingTimer(Timer, frozen=True, kw_only=True):
 
     agent_id: str
     epoch: int
+
+
+class ReregisterTimer(Timer, frozen=True, kw_only=True):
+    """The agents of the registry have had their time to register again."""
+
+
+class AllocatorRecoveryTimer(Timer, frozen=True, kw_only=True):
+    """Nothing is offered before enough agents are back, but not for longer than this."""
+
+
+class RegistryGcTimer(Timer, frozen=True, kw_only=True):
+    """Time to look for records that are too many or too old."""
 
 
 class OfferTimer(Timer, frozen=True, kw_only=True):

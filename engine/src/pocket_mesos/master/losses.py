@@ -1,8 +1,11 @@
-"""Agents that go: unreachable, removed, gone, or away with tasks that can't outlive it."""
+"""Agents that go: unreachable, removed, gone, or away with tasks that can't outlive it.
 
-from pocket_mesos.master import actions, offers, subscribers, tasks
+``give_up`` and its like write to the registry first; the rest takes what is written into effect.
+"""
+
+from pocket_mesos.master import actions, changes, offers, subscribers, tasks
 from pocket_mesos.master.context import Master
-from pocket_mesos.master.state import MAX_REMEMBERED_AGENTS, Agent, AgentState, Framework, Task
+from pocket_mesos.master.state import MAX_REMOVED_AGENTS, Agent, AgentState, Framework, Task
 from pocket_mesos.master.transitions import move_agent
 from pocket_mesos.protocol import link, mesos, scheduler
 from pocket_mesos.protocol.base import replace
@@ -11,14 +14,48 @@ from pocket_mesos.protocol.mesos import TaskState
 GONE = "Agent has been marked gone"
 
 
-def mark_unreachable(m: Master, agent: Agent) -> None:
+def give_up(m: Master, agent: Agent) -> None:
     """Give up an agent that answers no pings; it may come back with its tasks."""
-    for name in ("slave_unreachable_scheduled", "slave_unreachable_completed"):
-        m.count(name)
-    m.count("slave_removals/reason_unhealthy")
+    m.count("slave_unreachable_scheduled")
     m.log(f"Marking agent {agent.id} ({agent.info.hostname}) unreachable: health check timed out")
-    _remember(m, m.state.unreachable_agents, agent.id)
-    since = {"nanoseconds": round(m.now * 1e9)}
+    since = m.now
+    m.store(changes.lose(m, agent.id), [agent.id], lambda: _mark_unreachable(m, agent, since))
+
+
+def give_up_recovered(m: Master, agent_id: str) -> None:
+    """Give up an agent of the registry that has never registered with this master."""
+    m.count("slave_unreachable_scheduled")
+    since = m.now
+    m.log(
+        f"Marking agent {agent_id} unreachable: did not reregister within "
+        f"{m.config.agent_reregister_timeout:g}secs after master failover"
+    )
+
+    def mark() -> None:
+        m.count("slave_unreachable_completed")
+        m.count("recovery_slave_removals")
+        del m.state.recovered_agents[agent_id]
+        m.state.unreachable_agents[agent_id] = since
+        _tell_failure(m, agent_id)
+
+    m.store(changes.lose(m, agent_id), [agent_id], mark)
+
+
+def forget_unreachable(m: Master, agent_id: str) -> None:
+    """Remember an unreachable agent, and its tasks, no more."""
+    m.state.unreachable_agents.pop(agent_id, None)
+    m.decide(agent_id, None)
+    for framework in m.state.frameworks.values():
+        lost = [t.id for t in framework.unreachable_tasks.values() if t.agent_id == agent_id]
+        for task_id in lost:
+            del framework.unreachable_tasks[task_id]
+
+
+def _mark_unreachable(m: Master, agent: Agent, when: float) -> None:
+    m.count("slave_unreachable_completed")
+    m.count("slave_removals/reason_unhealthy")
+    m.state.unreachable_agents[agent.id] = when
+    since = {"nanoseconds": round(when * 1e9)}
     offers.rescind_all(m, agent)
     for task in list(agent.tasks.values()):
         framework = m.state.frameworks[task.framework_id]
@@ -31,7 +68,9 @@ def mark_unreachable(m: Master, agent: Agent) -> None:
 def remove(m: Master, agent: Agent, why: str) -> None:
     """Strike an agent off for good."""
     m.log(f"Removing agent {agent.id} ({agent.info.hostname}): {why}")
-    _remember(m, m.state.removed_agents, agent.id)
+    m.state.removed_agents[agent.id] = m.now
+    while len(m.state.removed_agents) > MAX_REMOVED_AGENTS:
+        m.state.removed_agents.popitem(last=False)
     m.decide(agent.id, None)
     offers.rescind_all(m, agent)
     message = f"Agent {agent.info.hostname} removed: {why}"
@@ -44,8 +83,9 @@ def remove(m: Master, agent: Agent, why: str) -> None:
 def mark_gone(m: Master, agent_id: str) -> None:
     """Strike an agent off at an operator's word, registered or not, never to come back."""
     m.log(f"Marking agent {agent_id} gone")
-    _remember(m, m.state.gone_agents, agent_id)
+    m.state.gone_agents[agent_id] = m.now
     m.state.unreachable_agents.pop(agent_id, None)
+    m.state.recovered_agents.pop(agent_id, None)
     m.decide(agent_id, None)
     agent = m.state.agents.get(agent_id)
     if agent is None:
@@ -73,7 +113,11 @@ def _strike_off(m: Master, agent: Agent) -> None:
     if m.state.agent_pids.get(agent.pid) == agent.id:
         del m.state.agent_pids[agent.pid]
     m.count("slave_removals")
-    failure = scheduler.Failure(agent_id=mesos.AgentID(value=agent.id))
+    _tell_failure(m, agent.id)
+
+
+def _tell_failure(m: Master, agent_id: str) -> None:
+    failure = scheduler.Failure(agent_id=mesos.AgentID(value=agent_id))
     for framework in m.state.frameworks.values():
         m.send(framework, scheduler.Event(type="FAILURE", failure=failure))
 
@@ -120,12 +164,3 @@ def _lose_task(
         tasks.lose_sight(m, agent, task)
     else:
         tasks.complete(m, agent, task)
-
-
-def _remember(m: Master, where: "dict[str, float]", agent_id: str) -> None:
-    """Keep in mind since when an agent is not among the registered; forget the oldest."""
-    where[agent_id] = m.now
-    while len(where) > MAX_REMEMBERED_AGENTS:
-        oldest = next(iter(where))
-        del where[oldest]
-        m.decide(oldest, None)

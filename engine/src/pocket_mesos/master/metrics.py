@@ -129,11 +129,27 @@ def snapshot(runner: Runner) -> dict[str, float]:
     shown["allocator/mesos/allocation_runs"] = float(known.counters.get("allocation_runs", 0))
     shown |= runner.allocation_times.shown("allocator/mesos/allocation_run_ms")
     shown |= _agents(known) | _frameworks(known) | _tasks(known) | _resources(known)
+    shown |= _registrar(runner)
     if runner.core is not None:
         shown |= _roles(runner.core, runner.now)
     shown["master/outstanding_offers"] = float(len(known.offers))
     shown["master/operator_event_stream_subscribers"] = float(len(known.subscribers))
     return dict(sorted(shown.items()))
+
+
+def _registrar(runner: Runner) -> dict[str, float]:
+    """Show the registry's size and times; its log is ZooKeeper's, or a file of the master's."""
+    registrar = runner.registrar
+    shown = {
+        "registrar/log/ensemble_size": float(registrar.replicas),
+        "registrar/log/recovered": float(registrar.recovered),
+        "registrar/queued_operations": float(registrar.queued),
+        **runner.store_times.shown("registrar/state_store_ms"),
+    }
+    if registrar.fetch_ms is not None:
+        shown["registrar/state_fetch_ms"] = registrar.fetch_ms
+        shown["registrar/registry_size_bytes"] = float(registrar.bytes)
+    return shown
 
 
 def _agents(known: State) -> dict[str, float]:

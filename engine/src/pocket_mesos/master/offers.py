@@ -14,6 +14,8 @@ DEFAULT_REFUSE_SECONDS = 5.0
 
 def allocate(m: Master, agent_ids: Iterable[str] | None) -> None:
     """Offer what is available, of some agents or of all."""
+    if m.state.holding_offers:
+        return
     offered: dict[str, list[mesos.Offer]] = {}
     for allocation in m.allocator.allocate(m.now, agent_ids):
         message = _make(m, allocation)

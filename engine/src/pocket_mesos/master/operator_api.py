@@ -179,9 +179,9 @@ class OperatorAPI:
         call = api.read_call(request, Call)
         if isinstance(call, Response):
             return call
-        return api.check_accept(request) or self._answer(call, request.principal)
+        return api.check_accept(request) or await self._answer(call, request.principal)
 
-    def _answer(self, call: Call, principal: str | None) -> Reply:
+    async def _answer(self, call: Call, principal: str | None) -> Reply:
         if call.type == "UNKNOWN":
             return messages.not_implemented()
         if call.type in _ABSENT:
@@ -192,7 +192,7 @@ class OperatorAPI:
             permitted = self._authorizer.approver("set_log_level", principal).approves()
             return set_logging_level(call, _SENTENCES, permitted=permitted)
         if call.type in _WRITES:
-            return self._write(call, call.type, principal)
+            return await self._write(call, call.type, principal)
         if call.type in FILE_CALLS:
             return answer_files(call, self._files, _SENTENCES, principal)
         if call.type is None or call.type not in self._calls:
@@ -221,7 +221,7 @@ class OperatorAPI:
         runner.feed(events.OperatorSubscribed(stream_id=stream_id, principal=principal))
         return stream
 
-    def _write(self, call: Call, type_: str, principal: str | None) -> Response:
+    async def _write(self, call: Call, type_: str, principal: str | None) -> Response:
         """Have the core deal with a call that changes something."""
         body = getattr(call, type_.lower())
         if body is None:
@@ -230,7 +230,7 @@ class OperatorAPI:
             asked = _WRITES[type_](body, principal)
         except ProtocolError as error:
             return _SENTENCES.invalid(str(error))
-        return answered(self._runner.feed(asked))
+        return answered(await self._runner.ask(asked))
 
     def _show_master(self) -> dict[str, Any]:
         return {

@@ -26,7 +26,7 @@ def state(known: State, viewer: Viewer) -> Json:
 def agents(known: State, viewer: Viewer) -> Json:
     """Show all agents."""
     shown = [agent(known, viewer, one) for one in known.agents.values()]
-    return {"agents": shown, "recovered_agents": []}
+    return {"agents": shown, "recovered_agents": list(known.recovered_agents.values())}
 
 
 def frameworks(known: State, viewer: Viewer) -> Json:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from pathlib import Path
 from types import ModuleType
 
@@ -24,7 +25,6 @@ from pocket_mesos.master import security
 from pocket_mesos.master.agent_link import AgentLink
 from pocket_mesos.master.core import Core
 from pocket_mesos.master.endpoints import PREFIXES, Endpoints
-from pocket_mesos.master.events import WeightsUpdated
 from pocket_mesos.master.operator_api import OperatorAPI
 from pocket_mesos.master.runner import Runner
 from pocket_mesos.master.scheduler_api import SchedulerAPI
@@ -33,7 +33,16 @@ from pocket_mesos.master.webui import index_page
 from pocket_mesos.protocol import link
 from pocket_mesos.protocol.errors import PocketError
 from pocket_mesos.protocol.mesos import MasterInfo
+from pocket_mesos.registry.disk import DiskStore
+from pocket_mesos.registry.memory import MemoryStore
+from pocket_mesos.registry.records import Registry
+from pocket_mesos.registry.registrar import Registrar
+from pocket_mesos.registry.store import Store
+from pocket_mesos.registry.zookeeper import ZooKeeperStore
 from pocket_mesos.resources import Resources, parse_resources
+
+IN_MEMORY = "in_memory"
+"""The value of ``--registry`` that keeps nothing."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +70,7 @@ class MasterProcess:
             AddressError: ``--zk`` is malformed.
             PocketError: credentials can't be used.
         """
-        if flags.zk is not None and flags.quorum is None:
+        if flags.zk is not None and flags.registry != IN_MEMORY and flags.quorum is None:
             raise SettingsError(
                 "Need to specify --quorum for replicated log based registry when using ZooKeeper"
             )
@@ -76,6 +85,7 @@ class MasterProcess:
         self._session: ZooKeeperSession | None = None
         self._following: asyncio.Task[None] | None = None
         self._weights: dict[str, float] = {}
+        self._removal_limit = _share(flags.recovery_agent_removal_limit)
 
     async def start(self) -> int:
         """Bind, serve, and stand for election.
@@ -100,11 +110,30 @@ class MasterProcess:
         self._server = Server(router)
         port = await self._server.start(bind_ip, flags.port)
         info = self._info(flags.advertise_ip or bind_ip, flags.advertise_port or port)
-        runner = self._runner = Runner(info, lambda: self._make_core(info))
+        if self._zk is not None:
+            self._session = ZooKeeperSession(self._zk, flags.zk_session_timeout)
+        runner = self._runner = Runner(
+            info, lambda registry: self._make_core(info, registry), self._registrar()
+        )
         self._route(router, runner)
         _log.info("Master %s (%s) started on %s", info.id, info.hostname, info.pid)
         self._stand(runner, info)
         return port
+
+    def _registrar(self) -> Registrar:
+        """Make the registry that the flags ask for, kept where the election is."""
+        store: Store
+        if self._flags.registry == IN_MEMORY:
+            store = MemoryStore()
+        elif self._session is not None:
+            store = ZooKeeperStore(self._session)
+        else:
+            store = DiskStore(self._flags.work_dir)
+        return Registrar(
+            store,
+            fetch_timeout=self._flags.registry_fetch_timeout,
+            store_timeout=self._flags.registry_store_timeout,
+        )
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Wait until asked to end.
@@ -129,6 +158,8 @@ class MasterProcess:
         """End: first the election, so that others take over, then the connections."""
         if self._following is not None:
             self._following.cancel()
+        if self._runner is not None:
+            await self._runner.stop()
         if self._session is not None:
             await self._session.stop()
         if self._server is not None:
@@ -142,15 +173,14 @@ class MasterProcess:
 
     def _stand(self, runner: Runner, info: MasterInfo) -> None:
         """Contend and follow who wins; without ZooKeeper this master leads at once."""
-        if self._zk is None:
+        session = self._session
+        if session is None:
             detector: StandaloneDetector | ZooKeeperDetector = StandaloneDetector(info)
         else:
-            session = ZooKeeperSession(self._zk, self._flags.zk_session_timeout)
             session.listen(lambda state: _on_session(runner, state))
             ZooKeeperContender(session, info)
             detector = ZooKeeperDetector(session)
             session.start()
-            self._session = session
         self._following = asyncio.ensure_future(_follow(runner, detector))
 
     def _route(self, router: Router, runner: Runner) -> None:
@@ -176,13 +206,14 @@ class MasterProcess:
         """Whether somebody may read the log, which is all that a master shows."""
         return self._security.authorizer.approver("access_mesos_logs", principal).approves()
 
-    def _make_core(self, info: MasterInfo) -> Core:
+    def _make_core(self, info: MasterInfo, registry: Registry) -> Core:
         flags = self._flags
         options = Options(
             least=_least(flags.min_allocatable_resources),
             excluded=tuple(_names(flags.fair_sharing_excluded_resource_names)),
             interval=flags.allocation_interval,
             filter_gpus=flags.filter_gpu_resources,
+            shuffle=random.shuffle,
         )
         roles = _names(flags.roles)
         config = Config(
@@ -199,11 +230,15 @@ class MasterProcess:
             roles=frozenset(roles) | {"*"} if flags.roles is not None else None,
             authorizer=self._security.authorizer,
             max_subscribers=flags.max_operator_event_stream_subscribers,
+            weights=tuple(self._weights.items()),
+            registry_gc_interval=flags.registry_gc_interval,
+            registry_max_agent_age=flags.registry_max_agent_age,
+            registry_max_agent_count=flags.registry_max_agent_count,
+            recovery_agent_removal_limit=self._removal_limit,
+            allocator_agent_recovery_factor=flags.allocator_agent_recovery_factor,
+            allocator_recovery_timeout=flags.allocator_recovery_timeout,
         )
-        core = Core(config, HierarchicalAllocator(options))
-        if self._weights:
-            core.handle(WeightsUpdated(weights=self._weights), 0.0)
-        return core
+        return Core(config, HierarchicalAllocator(options), registry)
 
 
 async def _follow(runner: Runner, detector: StandaloneDetector | ZooKeeperDetector) -> None:
@@ -229,6 +264,24 @@ def _least(text: str) -> tuple[Resources, ...]:
 
 def _names(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _share(percentage: str) -> float:
+    """Read ``100%`` or ``100``.
+
+    Raises:
+        SettingsError: that is no percentage.
+    """
+    try:
+        share = float(percentage.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SettingsError(
+            "Invalid value for --recovery_agent_removal_limit "
+            f"'{percentage}': expecting a percentage from 0% to 100%"
+        )
+    return share
 
 
 def _weights(text: str | None) -> dict[str, float]:

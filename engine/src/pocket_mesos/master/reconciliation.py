@@ -94,6 +94,8 @@ def _absent(
 
 def _may_return(m: Master, framework: Framework, agent_id: str | None) -> bool:
     """Whether an agent of a former leader's time may yet register again and bring the task."""
+    if agent_id in m.state.recovered_agents or (agent_id is None and m.state.recovered_agents):
+        return True
     if m.now - m.started > m.config.agent_reregister_timeout:
         return False
     owner = framework.id if agent_id is None else agent_id

@@ -1,14 +1,16 @@
 """The edge that runs the core: carries out actions, keeps streams and timers, follows elections.
 
 While this master leads there is a core; otherwise there is none, and requests that need one are
-told where the leader is. While it is not known whether this master still leads, nothing is decided:
-requests wait and timers hold still.
+told where the leader is. A new leader first reads the registry; until that is done its core is
+blank, and shown, but not asked. While it is not known whether this master still leads, nothing is
+decided: requests wait and timers hold still.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 
 from pocket_mesos.http.messages import Request, Response, ok, temporary_redirect, text
@@ -19,6 +21,9 @@ from pocket_mesos.master.timing import Timing
 from pocket_mesos.protocol import codec
 from pocket_mesos.protocol.errors import PocketError
 from pocket_mesos.protocol.mesos import MasterInfo
+from pocket_mesos.registry.errors import FencedError, RegistryError
+from pocket_mesos.registry.records import Registry
+from pocket_mesos.registry.registrar import Registrar
 
 _log = logging.getLogger(__name__)
 
@@ -27,11 +32,18 @@ class LeadershipLostError(PocketError):
     """A master that led does so no more; it must exit, and a supervisor starts it anew."""
 
 
+class MasterAbortedError(PocketError):
+    """The core will not go on; the message says why."""
+
+
 class Runner:
     """A master process' view of who leads, and the core while it is this one."""
 
-    def __init__(self, info: MasterInfo, make_core: Callable[[], Core]) -> None:
+    def __init__(
+        self, info: MasterInfo, make_core: Callable[[Registry], Core], registrar: Registrar
+    ) -> None:
         self.info = info
+        self.registrar = registrar
         self.leader: MasterInfo | None = None
         self.core: Core | None = None
         self.started = time.time()
@@ -44,8 +56,15 @@ class Runner:
         self._certain = asyncio.Event()
         self._certain.set()
         self._deferred: list[events.Event] = []
+        self._recovered = asyncio.Event()
+        self._failure: PocketError | None = None
         self._lost = asyncio.Event()
+        """Set with ``_failure``."""
+        self._registry_work: asyncio.Task[None] | None = None
+        self._asked: dict[int, asyncio.Future[actions.Respond]] = {}
+        """Requests that are answered later, by ticket."""
         self.allocation_times = Timing()
+        self.store_times = Timing()
 
     # --- election --------------------------------------------------------------------------
 
@@ -59,14 +78,13 @@ class Runner:
         self.leader = leader
         if self.core is not None:
             if leader is None or leader.id != self.info.id:
-                _log.error("Lost leadership; exiting")
-                self._lost.set()
+                self._fail(LeadershipLostError("Lost leadership"))
             return
         if leader is not None and leader.id == self.info.id:
             _log.info("Elected as the leading master!")
             self.elected = time.time()
-            self.core = self._make_core()
-            self._carry_out(self.core.start(self.now))
+            self.core = self._make_core(Registry())
+            self._registry_work = asyncio.ensure_future(self._lead())
 
     def suspend(self) -> None:
         """Stop deciding until it is known again who leads."""
@@ -94,18 +112,70 @@ class Runner:
             LeadershipLostError: then.
         """
         await self._lost.wait()
-        raise LeadershipLostError("Lost leadership")
+        assert self._failure is not None
+        raise self._failure
 
-    async def gate(self, request: Request) -> Response | None:
-        """Return the answer to a request that this master must not deal with itself."""
+    async def stop(self) -> None:
+        """Write to the registry no more."""
+        if self._registry_work is not None:
+            self._registry_work.cancel()
+        await self.registrar.close()
+
+    async def recovered(self) -> None:
+        """Wait until this master, if it leads, has read the registry."""
+        while self.core is not None and not self._recovered.is_set() and not self._lost.is_set():
+            waiting = [asyncio.ensure_future(one.wait()) for one in (self._recovered, self._lost)]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+
+    async def gate(self, request: Request, *, reads: bool = False) -> Response | None:
+        """Return the answer to a request that this master must not deal with itself.
+
+        Args:
+            request: what is asked.
+            reads: whether it may be answered from what is known before the registry is read.
+        """
         await self._certain.wait()
         if self.core is not None and not self._lost.is_set():
-            return None
+            if reads or self._recovered.is_set():
+                return None
+            return text(503, "Master has not finished recovery")
         if self.leader is None or self._lost.is_set():
             return text(503, "No leader elected")
         path = request.path.removeprefix("/master")
         query = f"?{request.query_string}" if request.query_string else ""
         return temporary_redirect(f"{leader_base(self.leader)}/master{path}{query}")
+
+    # --- registry --------------------------------------------------------------------------
+
+    async def _lead(self) -> None:
+        """Read the registry, begin to decide by it, and write what is decided."""
+        try:
+            await self._recover()
+            await self.registrar.run(self.store_times.add)
+        except FencedError as error:
+            self._fail(LeadershipLostError(f"Lost leadership: {error}"))
+        except RegistryError as error:
+            self._fail(error)
+
+    async def _recover(self) -> None:
+        try:
+            registry = await self.registrar.recover(self.info)
+        except FencedError:
+            raise
+        except RegistryError as error:
+            reason = f"Recovery failed: Failed to recover registrar: {error}"
+            raise RegistryError(reason) from error
+        await self._certain.wait()
+        self.core = self._make_core(registry)
+        self._recovered.set()
+        self._carry_out(self.core.start(self.now))
+
+    def _fail(self, error: PocketError) -> None:
+        """Stop acting; the process ends with this error."""
+        if self._failure is None:
+            _log.error("%s; exiting", error)
+            self._failure = error
+            self._lost.set()
 
     # --- events, actions -------------------------------------------------------------------
 
@@ -115,8 +185,22 @@ class Runner:
         Returns:
             How to answer the request behind the event, when the core has an opinion.
         """
+        return self._decide(event)[0]
+
+    async def ask(self, event: events.Event) -> actions.Respond | None:
+        """Do as ``feed`` does, and wait for an answer that comes later."""
+        answer, ticket = self._decide(event)
+        if answer is not None or ticket is None:
+            return answer
+        self._asked[ticket] = self._loop.create_future()
+        try:
+            return await self._asked[ticket]
+        finally:
+            del self._asked[ticket]
+
+    def _decide(self, event: events.Event) -> tuple[actions.Respond | None, int | None]:
         if self.core is None or self._lost.is_set():
-            return None
+            return None, None
         began = time.perf_counter()
         made = self.core.handle(event, self.now)
         if _log.isEnabledFor(logging.DEBUG):
@@ -134,8 +218,9 @@ class Runner:
         self._streams.pop(stream_id, None)
         self._feed_later(event)
 
-    def _carry_out(self, made: list[actions.Action]) -> actions.Respond | None:
-        answer = None
+    def _carry_out(self, made: list[actions.Action]) -> tuple[actions.Respond | None, int | None]:
+        """Carry actions out; return the answer to the request in hand, or its ticket."""
+        answer, ticket = None, None
         for action in made:
             match action:
                 case actions.SendToScheduler() | actions.SendToAgent() | actions.SendToOperator():
@@ -144,15 +229,29 @@ class Runner:
                     self._start_timer(action)
                 case actions.RequestAllocation():
                     self._loop.call_soon(self._feed_later, events.AllocationDue())
-                case actions.Respond():
+                case actions.Respond() if action.ticket is None:
                     answer = action
+                case actions.Respond():
+                    self._answer(action)
+                case actions.AnswerLater():
+                    ticket = action.ticket
+                case actions.Store():
+                    stored = events.Stored(number=action.number)
+                    self.registrar.apply(action.changes, partial(self._feed_later, stored))
+                case actions.Abort():
+                    self._fail(MasterAbortedError(action.message))
                 case actions.Log():
                     _log.log(logging.getLevelName(action.level), action.message)
                 case actions.CloseScheduler() | actions.CloseAgent() | actions.CloseOperator():
                     stream = self._streams.pop(action.stream_id, None)
                     if stream is not None:
                         stream.close()
-        return answer
+        return answer, ticket
+
+    def _answer(self, action: actions.Respond) -> None:
+        asked = self._asked.get(action.ticket or 0)
+        if asked is not None and not asked.done():
+            asked.set_result(action)
 
     def _send(self, stream_id: str, record: bytes) -> None:
         stream = self._streams.get(stream_id)

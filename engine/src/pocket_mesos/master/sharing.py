@@ -1,25 +1,36 @@
 """How roles share the cluster, at an operator's word: weights and quota.
 
-Outstanding offers were made by the former shares; they are withdrawn, so that the next allocation
-goes by the new ones.
+What is decided is in the registry before it takes effect. Outstanding offers were made by the
+former shares; they are withdrawn, so that the next allocation goes by the new ones.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pocket_mesos.allocator import NO_QUOTA, Quota
-from pocket_mesos.master import events, offers, summary
+from pocket_mesos.master import changes, events, offers, summary
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.validation import sharing as validation
 from pocket_mesos.protocol.sharing import QuotaConfig, WeightInfo
+from pocket_mesos.registry.records import Change
 from pocket_mesos.resources import EMPTY
 from pocket_mesos.resources.values import Milli, milli, scalar_text
 
+_QUOTAS = "/quotas"
+"""Busy while quota is being written: whether it can be met depends on that of all roles."""
 
-def set_weights(m: Master, event: events.WeightsUpdated) -> None:
-    """Take the weights that the master was started with."""
-    for role, weight in event.weights.items():
+
+def weigh(m: Master, weights: Mapping[str, float]) -> None:
+    """Take weights into effect."""
+    for role, weight in weights.items():
         m.state.weights[role] = weight
         m.allocator.set_weight(role, weight)
+
+
+def grant(m: Master, quotas: Mapping[str, Quota]) -> None:
+    """Take quota into effect."""
+    for role, quota in quotas.items():
+        m.state.quotas[role] = quota
+        m.allocator.set_quota(role, quota)
 
 
 def update_weights(m: Master, event: events.WeightsRequested) -> None:
@@ -31,13 +42,19 @@ def update_weights(m: Master, event: events.WeightsRequested) -> None:
     if not _permitted(m, "update_weights", event, [one.role or "" for one in event.infos]):
         return
     weights = {one.role or "": one.weight for one in event.infos}
-    set_weights(m, events.WeightsUpdated(weights=weights))
-    _share_anew(m, weights)
-    m.respond(200)
+
+    def take_effect() -> None:
+        weigh(m, weights)
+        _share_anew(m, weights)
+        m.respond(200)
+
+    _store(m, changes.weigh(weights), take_effect)
 
 
 def update_quota(m: Master, event: events.QuotaRequested) -> None:
     """Give roles their guarantees and limits."""
+    if m.postpone([_QUOTAS], lambda: update_quota(m, event)):
+        return
     for config in event.configs:
         error = validation.validate_config(config, m.config.roles)
         if error is not None:
@@ -50,12 +67,13 @@ def update_quota(m: Master, event: events.QuotaRequested) -> None:
     if error is not None:
         m.respond(400, f"Invalid QuotaConfig: {error} (use 'force' flag to bypass this check)")
         return
-    _enter(m, quotas)
-    m.respond(200)
+    _enter(m, quotas, lambda: None)
 
 
 def set_quota(m: Master, event: events.GuaranteeRequested) -> None:
     """Guarantee something to a role that has no quota, and no more than that."""
+    if m.postpone([_QUOTAS], lambda: set_quota(m, event)):
+        return
     request = event.request
     error = validation.validate_request(request, m.config.roles)
     if error is None and m.state.quotas.get(request.role, NO_QUOTA) != NO_QUOTA:
@@ -71,20 +89,19 @@ def set_quota(m: Master, event: events.GuaranteeRequested) -> None:
     if error is not None:
         m.respond(409, f"Set quota request failed: {error} (use 'force' flag to bypass this check)")
         return
-    _enter(m, quotas)
-    m.respond(200)
+    _enter(m, quotas, lambda: None)
 
 
 def remove_quota(m: Master, event: events.QuotaRemovalRequested) -> None:
     """Take a role's guarantees and limits away."""
+    if m.postpone([_QUOTAS], lambda: remove_quota(m, event)):
+        return
     if event.role not in m.state.quotas:
         m.respond(400, f"Failed to remove quota{event.where}: Role '{event.role}' has no quota set")
         return
     if not _permitted(m, "update_quotas", event, [event.role]):
         return
-    _enter(m, {event.role: NO_QUOTA})
-    del m.state.quotas[event.role]
-    m.respond(200)
+    _enter(m, {event.role: NO_QUOTA}, lambda: m.state.quotas.pop(event.role))
 
 
 def _weights_error(infos: list[WeightInfo], allowed: frozenset[str] | None) -> str | None:
@@ -137,12 +154,22 @@ def _shown(amounts: Mapping[str, Milli]) -> str:
     return "; ".join(f"{name}:{scalar_text(amounts[name])}" for name in sorted(amounts))
 
 
-def _enter(m: Master, quotas: Mapping[str, Quota]) -> None:
-    for role, quota in quotas.items():
-        m.state.quotas[role] = quota
-        m.allocator.set_quota(role, quota)
-    # Whoever is guaranteed something may be in want of what anybody was offered.
-    _share_anew(m, None)
+def _enter(m: Master, quotas: Mapping[str, Quota], then: Callable[[], object]) -> None:
+    def take_effect() -> None:
+        grant(m, quotas)
+        # Whoever is guaranteed something may be in want of what anybody was offered.
+        _share_anew(m, None)
+        then()
+        m.respond(200)
+
+    _store(m, changes.grant(quotas), take_effect, _QUOTAS)
+
+
+def _store(m: Master, made: list[Change], then: Callable[[], None], *busy: str) -> None:
+    if changes.too_large(made):
+        m.respond(400, "The registry takes no record as large as this")
+    else:
+        m.store(made, busy, then)
 
 
 def _share_anew(m: Master, roles: Iterable[str] | None) -> None:

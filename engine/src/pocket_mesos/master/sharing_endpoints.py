@@ -26,7 +26,7 @@ def by_method(
     """Make the handler of an endpoint that does something else for each method."""
 
     async def handle(request: Request) -> Reply:
-        refusal = await runner.gate(request)
+        refusal = await runner.gate(request, reads=request.method == "GET")
         if refusal is not None:
             return refusal
         handler = handlers.get(request.method)
@@ -36,7 +36,7 @@ def by_method(
         if isinstance(found, Response):
             return found
         if isinstance(found, events.Event):
-            return answered(runner.feed(found))
+            return answered(await runner.ask(found))
         return await found
 
     return handle

@@ -216,6 +216,16 @@ class Config:
     authorizer: Authorizer = OPEN
     max_subscribers: int = 1000
     """Operators' event streams at a time."""
+    weights: tuple[tuple[str, float], ...] = ()
+    """Of roles, for a registry that has none."""
+    registry_gc_interval: float = 900.0
+    registry_max_agent_age: float = 1_209_600.0
+    registry_max_agent_count: int = 102_400
+    recovery_agent_removal_limit: float = 1.0
+    """Share of the registry's agents that may be given up after a change of leader."""
+    allocator_agent_recovery_factor: float = 0.8
+    """Share of the registry's agents to wait for before anything is offered."""
+    allocator_recovery_timeout: float = 600.0
 
 
 @dataclass(slots=True)
@@ -224,6 +234,12 @@ class State:
 
     agents: dict[str, Agent] = field(default_factory=dict)
     """Registered agents, connected or not."""
+    recovered_agents: dict[str, AgentInfo] = field(default_factory=dict)
+    """Agents of the registry that have not registered with this master yet."""
+    recovered_count: int = 0
+    """How many there were when this master began to lead."""
+    opening_streams: set[str] = field(default_factory=set)
+    """Links of agents whose registration is under way."""
     unreachable_agents: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
     """Time since when, by id."""
     removed_agents: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
@@ -231,7 +247,7 @@ class State:
     gone_agents: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
     """Agents that an operator marked gone; they may not come back either."""
     deactivations: dict[str, Deactivation] = field(default_factory=dict)
-    """By id of an agent that is registered or unreachable."""
+    """By id of an agent that is registered, recovered or unreachable."""
     draining: set[str] = field(default_factory=set)
     """Agents whose deactivation says that they are draining."""
     frameworks: dict[str, Framework] = field(default_factory=dict)
@@ -246,6 +262,8 @@ class State:
     weights: dict[str, float] = field(default_factory=dict)
     quotas: dict[str, Quota] = field(default_factory=dict)
     """Those that were emptied rather than removed stay, as in Mesos."""
+    holding_offers: bool = False
+    """Whether nothing is offered until more agents of the registry are back."""
     subscribers: dict[str, Viewer] = field(default_factory=dict)
     """What operators see on their event streams, by stream id, the oldest first."""
     next_framework: int = 0
@@ -260,5 +278,5 @@ class State:
         return agent.connected and agent.id not in self.deactivations
 
 
-MAX_REMEMBERED_AGENTS = 102_400
-"""Unreachable and removed agents that are kept in mind, as --registry_max_agent_count."""
+MAX_REMOVED_AGENTS = 100_000
+"""Removed agents that are kept in mind; the registry does not have them."""

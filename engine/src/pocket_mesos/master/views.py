@@ -9,7 +9,7 @@ from pocket_mesos.election.info import CAPABILITIES
 from pocket_mesos.master import summary
 from pocket_mesos.master.state import Agent, Executor, Framework, Offer, State, Task
 from pocket_mesos.protocol import codec
-from pocket_mesos.protocol.mesos import CommandInfo, MasterInfo
+from pocket_mesos.protocol.mesos import AgentInfo, CommandInfo, MasterInfo
 from pocket_mesos.resources import attributes_model, model
 
 Json = dict[str, Any]
@@ -46,7 +46,7 @@ def state(
         shown["flags"] = flags
     return shown | {
         "slaves": [agent(known, one) for one in known.agents.values()],
-        "recovered_slaves": [],
+        "recovered_slaves": [_recovered(one) for one in known.recovered_agents.values()],
         **frameworks(known, viewer),
         "orphan_tasks": [],
         "unregistered_frameworks": [],
@@ -74,7 +74,8 @@ def slaves(known: State, viewer: Viewer, agent_id: str | None = None) -> Json:
                 "offered_resources_full": summary.messages(offered),
             }
         )
-    return {"slaves": shown, "recovered_slaves": []}
+    recovered = _chosen(known.recovered_agents, agent_id)
+    return {"slaves": shown, "recovered_slaves": [_recovered(one) for one in recovered]}
 
 
 def state_summary(known: State, viewer: Viewer, hostname: str) -> Json:
@@ -131,6 +132,16 @@ def tasks(
     ]
     found.sort(key=_begun, reverse=not ascending)
     return {"tasks": [task(one) for one in found[offset : offset + limit]]}
+
+
+def _recovered(info: AgentInfo) -> Json:
+    """Show an agent of the registry that has not registered again."""
+    return {
+        "id": "" if info.id is None else info.id.value,
+        "hostname": info.hostname,
+        "port": info.port,
+        "attributes": attributes_model(info.attributes),
+    }
 
 
 def agent(known: State, one: Agent) -> Json:
