@@ -7,7 +7,6 @@ that is left out of the encoding when empty. ``printed(value)`` is an optional f
 protobuf default Mesos' JSON shows even when nobody set it.
 """
 
-import sys
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +14,9 @@ import msgspec
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What 64 bits hold, as protobuf's widest: JSON itself knows no bounds, its writers do."""
 
-Real = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+_LARGEST = float.fromhex("0x1.fffffffffffffp+1023")
+
+Real = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
 """A number that JSON can say, so neither infinite nor undefined."""
 
 
