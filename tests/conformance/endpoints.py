@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .expect import JSON_TYPE, NOT_FOUND, Reply, not_allowed, refused
+from .expect import JSON_TYPE, NOT_FOUND, TEXT_TYPE, Reply, not_allowed, refused
 from .names import AGENT_FLAGS, AGENT_METRICS, MASTER_FLAGS, MASTER_METRICS
 from .shape import ANY, FLAG, NUMBER, TEXT, Mapping, Matching, Record, Several, Shape
 
@@ -54,6 +54,7 @@ MASTER_PATHS = (
     get("/metrics/snapshot", JSON),
     get("/master/metrics/snapshot", NOT_FOUND),
     get("/metrics", NOT_FOUND),
+    get("/logging/toggle", Reply(200, content_type=TEXT_TYPE)),
     get("/files/debug", JSON),
     get("/master/files/debug", NOT_FOUND),
     get("/files/browse?path=/no/such", refused(404, "")),

@@ -160,6 +160,33 @@ def test_the_logging_level_is_changed_for_a_while(own_cluster: PocketCluster, wh
     )
 
 
+TOGGLE = "/logging/toggle"
+TOGGLES = {
+    "?level=1": refused(400, "Expecting 'duration=value' in query.\n"),
+    "?duration=1secs": refused(400, "Expecting 'level=value' in query.\n"),
+    "?level=x&duration=1secs": refused(400, "Failed to convert 'x' to number.\n"),
+    "?level=-1&duration=1secs": refused(400, "Invalid level '-1'.\n"),
+}
+
+
+@pytest.mark.documented("docs/endpoints/logging/toggle.md")
+@pytest.mark.parametrize("which", ["master", "agent"])
+def test_the_logging_level_is_toggled(own_cluster: PocketCluster, which: str) -> None:
+    """The older way to have a daemon say more for a while, and what it refuses."""
+    master = own_cluster.start_master()
+    daemon = own_cluster.start_agent(str(master.address)) if which == "agent" else master
+    for query, reply in TOGGLES.items():
+        assert reply.problems(request(daemon.address, "GET", TOGGLE + query)) == []
+    assert (
+        Reply(200, "").problems(request(daemon.address, "POST", f"{TOGGLE}?level=2&duration=1mins"))
+        == []
+    )
+    assert request(daemon.address, "GET", TOGGLE).body == "2\n"
+    assert answer(daemon.address, "GET_LOGGING_LEVEL") == {"level": 2}
+    request(daemon.address, "GET", f"{TOGGLE}?level=0&duration=1mins")
+    assert request(daemon.address, "GET", TOGGLE).body == "0\n"
+
+
 @transcripts.recorded
 @pytest.mark.transcript(MASTER)
 def test_real_mesos_changes_its_logging_level_so() -> None:

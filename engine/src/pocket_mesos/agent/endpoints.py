@@ -11,6 +11,7 @@ from pocket_mesos.agent.disk import GarbageCollector
 from pocket_mesos.agent.state import Executor
 from pocket_mesos.authorization import OPEN, Viewer, user_of_executor
 from pocket_mesos.containerizer.containerizer import Containerizer
+from pocket_mesos.http import toggle
 from pocket_mesos.http.authentication import Realm
 from pocket_mesos.http.files import Files
 from pocket_mesos.http.messages import Request, Response, endpoint_json, ok
@@ -89,6 +90,7 @@ class Endpoints:
             permit=permit("/metrics/snapshot"),
         )
         self.files.register(router, permit("/files/debug"))
+        toggle.register(router, permit)
 
     def viewer(self, principal: str | None) -> Viewer:
         """Return the eyes of somebody who asks."""

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from pocket_mesos.authorization import Authorizer, Viewer
-from pocket_mesos.http import messages
+from pocket_mesos.http import messages, toggle
 from pocket_mesos.http.authentication import Realm
 from pocket_mesos.http.messages import Request, Response
 from pocket_mesos.http.router import Reply, Router
-from pocket_mesos.master import metrics, role_views, sharing_endpoints, views
+from pocket_mesos.master import absent, metrics, role_views, sharing_endpoints, views
 from pocket_mesos.master.core import Core
 from pocket_mesos.master.events import TeardownRequested
 from pocket_mesos.master.runner import Runner, answered, leader_base
@@ -56,6 +56,7 @@ class Endpoints:
         )
         router.add("/registrar(1)/registry", self._registry, realm=Realm.READONLY)
         router.add("/teardown", self._teardown, prefixes=PREFIXES, realm=Realm.READWRITE)
+        toggle.register(router, self._authorizer.endpoint_permit)
         self._add_views(router)
 
     def _add_views(self, router: Router) -> None:
@@ -84,12 +85,13 @@ class Endpoints:
             },
         )
         router.add("/quota", decided, prefixes=PREFIXES, realm=Realm.READWRITE)
-        for path, realm in (
-            ("/maintenance/schedule", Realm.READWRITE),
-            ("/maintenance/status", Realm.READONLY),
-        ):
-            nothing = self._leading(lambda *_: {}, ("GET",))
-            router.add(path, nothing, prefixes=PREFIXES, realm=realm)
+        nothing = self._leading(lambda *_: {}, ("GET",))
+        router.add("/maintenance/status", nothing, prefixes=PREFIXES, realm=Realm.READONLY)
+        decided = sharing_endpoints.by_method(self._runner, {"GET": nothing, "POST": absent.refuse})
+        router.add("/maintenance/schedule", decided, prefixes=PREFIXES, realm=Realm.READWRITE)
+        refused = sharing_endpoints.by_method(self._runner, {"POST": absent.refuse})
+        for path in absent.PATHS:
+            router.add(path, refused, prefixes=PREFIXES, realm=Realm.READWRITE)
 
     def _viewer(self, principal: str | None) -> Viewer:
         return Viewer(self._authorizer, principal)
