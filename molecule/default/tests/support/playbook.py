@@ -8,6 +8,7 @@ import string
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,17 @@ def interrupt(name: str, *options: str, when: Callable[[], object]) -> None:
         env=_environment(), cwd=ROOT, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+
+    def is_time() -> object:
+        ended = process.poll()
+        assert ended is None, f"{name} ended with {ended} before it could be interrupted"
+        return when()
+
     try:
-        wait_for(f"the moment to interrupt {name}", when, seconds=TIMEOUT)
+        wait_for(f"the moment to interrupt {name}", is_time, seconds=TIMEOUT)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
