@@ -2,7 +2,7 @@
 # ARGS is handed on: make up ARGS="-e lab_name=second -e lab_subnet=172.28.20.0/24"
 
 .DEFAULT_GOAL := help
-TARGETS := up down clean bundle local wordcount test test-full lint unit conformance integration molecule bench
+TARGETS := up down clean bundle local wordcount test test-full lint unit conformance integration molecule bench drf
 
 .PHONY: help venv $(TARGETS)
 
@@ -29,3 +29,4 @@ $(TARGETS):
 #: make integration  several parts together: real processes, real ZooKeeper
 #: make molecule     molecule test
 #: make bench        benchmarks
+#: make drf          two frameworks with the demands of the DRF paper share the lab, live; a picture

@@ -17,18 +17,29 @@ def describe(lab: Lab, cores: int) -> dict[str, Any]:
     """Return machine and versions as names and texts."""
     nodes = lab.run(lab.client, "/opt/mapreduce/bin/python", "--version")
     release = lab.run(lab.client, "readlink", "/opt/mapreduce").rpartition("-")[2]
-    commit = _said("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
     java = _said("java", "-version").splitlines()[0]
     gcc = _said("gcc", "--version").splitlines()[0]
+    return {
+        **here(cores),
+        "this lab": f"commit {commit()}, release {release} on the nodes, {nodes}",
+        "against": f"Spark {version('pyspark')} on {java}, {gcc} "
+        f"({' '.join(COMPILE[1:])}), Python {platform.python_version()}",
+    }
+
+
+def here(cores: int) -> dict[str, str]:
+    """Return the machine and the moment."""
     return {
         "measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "machine": f"{cores} of {os.cpu_count()} cores, {_processor()}, {_memory():.0f} GB, "
         f"Linux {platform.release()}",
         "load before": f"{os.getloadavg()[0]:.1f}",
-        "this lab": f"commit {commit}, release {release} on the nodes, {nodes}",
-        "against": f"Spark {version('pyspark')} on {java}, {gcc} "
-        f"({' '.join(COMPILE[1:])}), Python {platform.python_version()}",
     }
+
+
+def commit() -> str:
+    """Return which version of this repository is measured."""
+    return _said("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
 
 
 def limits(lab: Lab, cores: Iterable[int]) -> dict[str, str]:

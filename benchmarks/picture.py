@@ -1,6 +1,7 @@
 """The figures as one picture: who is how fast, how it grows, what it takes, where the time goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,13 @@ SCHEDULER_LIMIT, EXECUTOR_LIMIT = 300, 400
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """Draw the panels that there are figures for."""
-    panels = [panel for part, panel in PANELS if part in results]
+    panels = [partial(panel, results) for part, panel in PANELS if part in results]
+    about = results["machine"]
+    sheet(panels, f"Counting words, {about['machine']}, {about['measured']}", path)
+
+
+def sheet(panels: Sequence[Callable[[Axes], None]], note: str, path: Path) -> None:
+    """Draw panels, two in a row, with a note above; nothing where there are none."""
     if not panels:
         return
     columns = min(2, len(panels))
@@ -58,14 +65,10 @@ def draw(results: dict[str, Any], path: Path) -> None:
         )
         for number, place in enumerate(axes.flat):
             if number < len(panels):
-                panels[number](results, place)
+                panels[number](place)
             else:
                 place.set_axis_off()
-        machine = results["machine"]
-        figure.suptitle(
-            f"Counting words, {machine['machine']}, {machine['measured']}",
-            fontsize=8, color="#5b616a", x=0.995, ha="right",
-        )  # fmt: skip
+        figure.suptitle(note, fontsize=8, color="#5b616a", x=0.995, ha="right")
         figure.savefig(path, dpi=150)
         plt.close(figure)
 

@@ -8,10 +8,8 @@ from typing import Any
 import figures
 from lab import ROOT
 
-BEGIN, END = "<!-- begin of the recorded benchmarks -->", "<!-- end of the recorded benchmarks -->"
-
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
-PICTURE = ROOT / "docs" / "images" / "benchmarks.png"
+IMAGES = ROOT / "docs" / "images"
 
 Results = dict[str, Any]
 
@@ -27,13 +25,14 @@ def markdown(results: Results) -> str:
     return "\n".join([*_machine(results), "", *_goals(results), *parts]) + "\n"
 
 
-def record(table: str, picture: Path) -> None:
-    """Put the table and the picture into the documents."""
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(picture, PICTURE)
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}{END}{after}")
+def record(text: str, picture: Path, name: str = "benchmarks") -> None:
+    """Put a text and its picture into the documents, where the name marks their place."""
+    begin, end = f"<!-- begin of the recorded {name} -->", f"<!-- end of the recorded {name} -->"
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(picture, IMAGES / f"{name}.png")
+    before, _, rest = DOCUMENT.read_text().partition(begin)
+    after = rest.partition(end)[2]
+    DOCUMENT.write_text(f"{before}{begin}\n{text}{end}{after}")
 
 
 def _machine(results: Results) -> Iterator[str]:
@@ -46,35 +45,33 @@ def _machine(results: Results) -> Iterator[str]:
 
 def _goals(results: Results) -> Iterator[str]:
     """Yield the goals that the project set itself, and how near it came."""
-    yield from _table("Goal", "Measured")
+    yield from table("Goal", "Measured")
     if "book" in results:
         runs = results["book"]["runs"]["mapreduce"]
-        yield _row(
-            "The lab's book on a warm lab in less than 2 s", f"{figures.seconds(runs):.2f} s"
-        )
+        yield row("The lab's book on a warm lab in less than 2 s", f"{figures.seconds(runs):.2f} s")
     for entry, times in zip(results.get("ratios", ()), (4, 5), strict=False):
         runs, text = entry["runs"], _size(entry["size"])
         spark = min(figures.ratio(runs["mapreduce"], runs[name]) for name in SPARKS)
-        yield _row(f"{text}: at least {times} times as fast as the better Spark", f"{spark:.1f}")
+        yield row(f"{text}: at least {times} times as fast as the better Spark", f"{spark:.1f}")
     for entry in results.get("ratios", ())[1:]:
         runs, text = entry["runs"], _size(entry["size"])
         counter = figures.ratio(runs["mapreduce"], runs["counter"])
         rate = figures.map_rate(runs["mapreduce"], entry["size"])
         limit = figures.core_rate(runs["c"], entry["size"])
         outside = figures.outside(runs["mapreduce"])
-        yield _row(f"{text}: at least 3 times as fast as one Counter", f"{counter:.1f}")
-        yield _row(f"{text}: map work per core at least 0.5 of C's speed", f"{rate / limit:.2f}")
-        yield _row(f"{text}: less than 30 % outside reading and mapping", f"{outside:.0%}")
+        yield row(f"{text}: at least 3 times as fast as one Counter", f"{counter:.1f}")
+        yield row(f"{text}: map work per core at least 0.5 of C's speed", f"{rate / limit:.2f}")
+        yield row(f"{text}: less than 30 % outside reading and mapping", f"{outside:.0%}")
     for entry in results.get("growth", ())[-1:]:
         runs, text = entry["runs"]["mapreduce"], _size(entry["size"])
         scheduler = figures.scheduler_memory(runs)
         executor = figures.executor_memory(runs, "resident")
-        yield _row(f"{text}: scheduler below 300 MB of memory", f"{scheduler:.0f} MB")
-        yield _row(f"{text}: each executor below 400 MB of memory", f"{executor:.0f} MB")
+        yield row(f"{text}: scheduler below 300 MB of memory", f"{scheduler:.0f} MB")
+        yield row(f"{text}: each executor below 400 MB of memory", f"{executor:.0f} MB")
     for entry in results.get("words", ())[-1:]:
         runs = entry["runs"]["mapreduce"]
         resident = figures.executor_memory(runs, "resident")
-        yield _row(
+        yield row(
             f"{entry['different']:,} different words end within the tasks' memory",
             f"{figures.seconds(runs):.0f} s, an executor {resident:.0f} MB",
         )
@@ -99,12 +96,12 @@ def _ratios(results: Results) -> Iterator[str]:
         own = runs["mapreduce"]
         yield f"**{_size(size)}**, {len(own)} interleaved rounds, process start to result:"
         yield ""
-        yield from _table(
+        yield from table(
             "Contender", "Runs", "Seconds (median)", "Least to most", "MB/s", "MB/s per core",
             "Times as long as mapreduce (median of the rounds)", "Least to most",
         )  # fmt: skip
         for name, others in runs.items():
-            yield _row(*_contender(results, name, own, others, size))
+            yield row(*_contender(results, name, own, others, size))
         yield ""
         yield from _insight(results, runs, size)
         yield ""
@@ -151,9 +148,9 @@ def _growth(results: Results) -> Iterator[str]:
     yield "**Growth of the text.** Memory in MB, the largest of all runs:"
     yield ""
     names = list(results["growth"][0]["runs"])
-    yield from _table("Text", *_shared_heads(results, names), *MEMORY)
+    yield from table("Text", *_shared_heads(results, names), *MEMORY)
     for entry in results["growth"]:
-        yield _row(_size(entry["size"]), *_shared_cells(names, entry))
+        yield row(_size(entry["size"]), *_shared_cells(names, entry))
 
 
 def _words(results: Results) -> Iterator[str]:
@@ -161,9 +158,9 @@ def _words(results: Results) -> Iterator[str]:
     yield f"**Growth of the vocabulary.** Made-up text of about {_size(size)}; memory in MB:"
     yield ""
     names = list(results["words"][0]["runs"])
-    yield from _table("Different words", *_shared_heads(results, names), *MEMORY)
+    yield from table("Different words", *_shared_heads(results, names), *MEMORY)
     for entry in results["words"]:
-        yield _row(f"{entry['different']:,}", *_shared_cells(names, entry))
+        yield row(f"{entry['different']:,}", *_shared_cells(names, entry))
 
 
 MEMORY = ("Scheduler", "An executor", "The same with its files' page cache")
@@ -198,16 +195,14 @@ def _agents(results: Results) -> Iterator[str]:
         "agents:"
     )
     yield ""
-    yield from _table(
-        "Contender", "Agents", "Seconds (median)", "Least to most", "MB/s", "Speed-up"
-    )
+    yield from table("Contender", "Agents", "Seconds (median)", "Least to most", "MB/s", "Speed-up")
     for name in entries[0]["runs"]:
         first = figures.seconds(entries[0]["runs"][name])
         for entry in entries:
             runs = entry["runs"][name]
             median = figures.seconds(runs)
             least, most = figures.spread(runs)
-            yield _row(
+            yield row(
                 results["names"][name], str(entry["agents"]), f"{median:.2f}",
                 f"{least:.2f} to {most:.2f}", f"{entry['size'] / 1e6 / median:.0f}",
                 f"{first / median:.2f}",
@@ -227,10 +222,12 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 999_000_000 else f"{count / 1e6:.1f} MB"
 
 
-def _table(*heads: str) -> Iterator[str]:
-    yield _row(*heads)
+def table(*heads: str) -> Iterator[str]:
+    """Yield the head of a table."""
+    yield row(*heads)
     yield "|---" + "|---:" * (len(heads) - 1) + "|"
 
 
-def _row(*cells: str) -> str:
+def row(*cells: str) -> str:
+    """Return a line of a table."""
     return f"| {' | '.join(cells)} |"
