@@ -1,4 +1,7 @@
-"""Agents whose declared resources or attributes changed come back with them, one by one."""
+"""Agents whose declared resources or attributes changed come back with them, one by one.
+
+After the upgrade: masters of the older release do not take more resources from an agent they know.
+"""
 
 import json
 
@@ -12,8 +15,10 @@ LESS = {"mesos_agent_resources": "cpus:2;mem:768;disk:5120;ports:[31000-32000]"}
 
 
 def change(declared: dict[str, str], *options: str) -> playbook.Run:
-    """Run the playbook with other resources."""
-    extra = f"--extra-vars={json.dumps(declared)}"
+    """Run the playbook with other resources, on the release that runs."""
+    extra = "--extra-vars=" + json.dumps(
+        {**declared, "mesos_engine_wheelhouse": "{{ lab_wheelhouse }}"}
+    )
     return playbook.run("playbooks/change_resources.yml", extra, *options)
 
 
