@@ -6,7 +6,7 @@ import pytest
 from master_world import FakeAgent, FakeScheduler, World, small, task
 
 from pocket_mesos.authorization import OPEN, Authorizer, Viewer, parse
-from pocket_mesos.master import actions, events, role_views
+from pocket_mesos.master import actions, events, operator_views, role_views
 from pocket_mesos.protocol import codec
 from pocket_mesos.protocol.sharing import QuotaConfig, QuotaRequest, WeightInfo
 
@@ -115,8 +115,39 @@ def test_roles_that_the_master_does_not_have_are_refused() -> None:
     assert weigh(world, dev=2.0) == (200, "")
     assert weigh(world, ops=2.0)[0] == 400
     assert grant(world, config("dev")) == (200, "")
-    assert grant(world, config("ops"))[0] == 400
+    assert grant(world, config("ops")) == (
+        400,
+        "Invalid QuotaConfig: 'ops' is not on the roles whitelist",
+    )
     assert guarantee(world, "ops")[0] == 400
+
+
+def test_roles_below_others_can_have_no_quota() -> None:
+    """As in Mesos, where that waits for MESOS-7402."""
+    world = World()
+    why = "quota on nested role 'eng/web' is not supported yet"
+    assert grant(world, config("eng/web")) == (400, f"Updating {why}")
+    assert guarantee(world, "eng/web") == (400, f"Setting {why}")
+    assert world.core.state.quotas == {}
+
+
+def test_a_role_is_shown_with_what_roles_below_it_have() -> None:
+    """So is what it consumes of its quota."""
+    world = World()
+    agent = FakeAgent(world).register()
+    fw = FakeScheduler(
+        world, roles=["eng", "eng/web", "engine"], capabilities=[{"type": "MULTI_ROLE"}]
+    ).subscribe(suppressed_roles=["eng", "engine"])
+    (offer,) = fw.offers()
+    shown = {one["name"]: one for one in role_views.roles(world.core.state, EVERYBODY)["roles"]}
+    assert shown["eng"]["offered"] == shown["eng/web"]["offered"] == {"cpus": 4.0, "mem": 4096.0}
+    assert shown["engine"]["offered"] == {}
+    fw.launch(offer, task("t", agent.id), refuse=1000.0)
+    shown = {one["name"]: one for one in role_views.roles(world.core.state, EVERYBODY)["roles"]}
+    assert shown["eng"]["quota"]["consumed"] == {"cpus": 0.1, "mem": 32.0}
+    listed = operator_views.roles(world.core.state, EVERYBODY)["roles"]
+    held = {one["name"]: [r.scalar.value for r in one.get("resources", [])] for one in listed}
+    assert held == {"eng": [0.1, 32.0], "eng/web": [0.1, 32.0], "engine": []}
 
 
 # --- quota -----------------------------------------------------------------------------------
@@ -255,7 +286,10 @@ def test_a_limit_below_what_is_consumed_needs_force() -> None:
     fw.launch(fw.offers()[0], task("t", agent.id, resources=small(2)))
     answer = grant(world, config("a", None, {"cpus": 1}))
     assert answer[0] == 400
-    assert "consumes 'cpus:2; mem:32' already" in answer[1]
+    assert answer[1] == (
+        "Invalid QuotaConfig: Role 'a' is already consuming 'cpus:2; mem:32'; this is more than "
+        "the requested limits 'cpus:1' (use 'force' flag to bypass this check)"
+    )
     assert grant(world, config("a", None, {"cpus": 1}), force=True) == (200, "")
 
 

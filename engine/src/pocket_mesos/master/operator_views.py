@@ -71,13 +71,15 @@ def roles(known: State, viewer: Viewer) -> Json:
     for one in known.frameworks.values():
         for role in one.roles:
             members[role].append(one)
+    by_role: dict[str, Resources] = defaultdict(lambda: EMPTY)
+    for one in known.frameworks.values():
+        for held in (summary.used_of_framework(one), summary.offered_by_role(known, one.offers)):
+            for role, resources in held.items():
+                by_role[role] = by_role[role] + resources
     shown = []
     for role in filter(viewer.role, role_views.known_roles(known, members)):
-        held = EMPTY
-        for one in members[role]:
-            held = held + summary.used_of_framework(one).get(role, EMPTY)
-            held = held + summary.offered_by_role(known, one.offers).get(role, EMPTY)
-        shown.append(_role(role, known.weights.get(role, 1.0), members[role], held))
+        total = summary.used_below(by_role, role)
+        shown.append(_role(role, known.weights.get(role, 1.0), members[role], total))
     return {"roles": shown} if shown else {}
 
 

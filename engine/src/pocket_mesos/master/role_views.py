@@ -8,20 +8,28 @@ from pocket_mesos.allocator import NO_QUOTA, Quota
 from pocket_mesos.authorization import Viewer
 from pocket_mesos.master import summary
 from pocket_mesos.master.state import Framework, State
-from pocket_mesos.resources import quantities
+from pocket_mesos.resources import Resources, quantities
 from pocket_mesos.resources.values import PRECISION
 
 Json = dict[str, Any]
 
 
 def roles(known: State, viewer: Viewer) -> Json:
-    """Show the roles that have frameworks or a weight, as /roles does."""
+    """Show the roles that have frameworks or a weight, as /roles does; each with those below it."""
     members: dict[str, list[Framework]] = defaultdict(list)
     for one in known.frameworks.values():
         for name in one.roles:
             members[name].append(one)
     names = [name for name in known_roles(known, members) if viewer.role(name)]
-    return {"roles": [_role(known, name, members[name]) for name in names]}
+    frameworks = known.frameworks.values()
+    allocated = _by_role(summary.used_of_framework(one) for one in frameworks)
+    offered = _by_role(summary.offered_by_role(known, one.offers) for one in frameworks)
+    return {
+        "roles": [
+            _role(known, name, members[name], _below(allocated, name), _below(offered, name))
+            for name in names
+        ]
+    }
 
 
 def known_roles(known: State, members: Iterable[str]) -> list[str]:
@@ -66,16 +74,27 @@ def _quota_config(role: str, one: Quota) -> Json:
     return shown
 
 
-def _role(known: State, name: str, members: list[Framework]) -> Json:
-    allocated: Json = {}
-    offered: Json = {}
-    for one in members:
-        used = summary.used_of_framework(one).get(name)
-        shown = summary.offered_by_role(known, one.offers).get(name)
-        if used is not None:
-            _add_quantities(allocated, quantities(used))
-        if shown is not None:
-            _add_quantities(offered, quantities(shown))
+def _by_role(held: Iterable[dict[str, Resources]]) -> dict[str, Json]:
+    """Add up what frameworks have, by role."""
+    sums: dict[str, Json] = defaultdict(dict)
+    for by_role in held:
+        for role, resources in by_role.items():
+            _add_quantities(sums[role], quantities(resources))
+    return sums
+
+
+def _below(by_role: dict[str, Json], name: str) -> Json:
+    """Add up a role and the roles below it."""
+    made: Json = {}
+    for role, amounts in by_role.items():
+        if role == name or role.startswith(f"{name}/"):
+            _add_quantities(made, amounts)
+    return made
+
+
+def _role(
+    known: State, name: str, members: list[Framework], allocated: Json, offered: Json
+) -> Json:
     resources = dict(allocated)
     _add_quantities(resources, offered)
     consumed = {k: v for k, v in sorted(allocated.items()) if k != "ports"}

@@ -56,9 +56,9 @@ def update_quota(m: Master, event: events.QuotaRequested) -> None:
     if m.postpone([_QUOTAS], lambda: update_quota(m, event)):
         return
     for config in event.configs:
-        error = validation.validate_config(config, m.config.roles)
+        error = validation.validate_update(config, m.config.roles)
         if error is not None:
-            m.respond(400, f"Invalid QuotaConfig: {error}")
+            m.respond(400, error)
             return
     if not _permitted(m, "update_quotas", event, [one.role for one in event.configs]):
         return
@@ -80,6 +80,9 @@ def set_quota(m: Master, event: events.GuaranteeRequested) -> None:
         error = f"Cannot set quota for role '{request.role}' which already has quota"
     if error is not None:
         m.respond(400, f"Failed to validate set quota request: {error}")
+        return
+    if "/" in request.role:
+        m.respond(400, f"Setting quota on nested role '{request.role}' is not supported yet")
         return
     if not _permitted(m, "update_quotas", event, [request.role]):
         return
@@ -129,6 +132,14 @@ def _quota(config: QuotaConfig) -> Quota:
 
 def _unreasonable(m: Master, quotas: Mapping[str, Quota]) -> str | None:
     """Return why quotas can't be met as things are."""
+    used = summary.used_of_all(m.state)
+    for role, quota in quotas.items():
+        consumed = summary.used_below(used, role).scalars
+        if any(consumed.get(name, 0) > limit for name, limit in quota.limits.items()):
+            return (
+                f"Role '{role}' is already consuming '{_shown(consumed)}'; this is more than "
+                f"the requested limits '{_shown(quota.limits)}'"
+            )
     guarantees: dict[str, Milli] = {}
     for quota in {**m.state.quotas, **quotas}.values():
         for name, value in quota.guarantees.items():
@@ -139,14 +150,6 @@ def _unreasonable(m: Master, quotas: Mapping[str, Quota]) -> str | None:
             f"total quota guarantees '{_shown(guarantees)}' exceed "
             f"cluster capacity '{_shown(capacity)}'"
         )
-    used = summary.used_of_all(m.state)
-    for role, quota in quotas.items():
-        consumed = used.get(role, EMPTY).scalars
-        if any(consumed.get(name, 0) > limit for name, limit in quota.limits.items()):
-            return (
-                f"role '{role}' consumes '{_shown(consumed)}' already, which is more than "
-                f"the limits '{_shown(quota.limits)}'"
-            )
     return None
 
 

@@ -43,6 +43,15 @@ def offered_by_role(state: State, offer_ids: Iterable[str]) -> dict[str, Resourc
     return offered
 
 
+def used_below(by_role: dict[str, Resources], role: str) -> Resources:
+    """Add up a role and the roles below it."""
+    made = EMPTY
+    for name, resources in by_role.items():
+        if name == role or name.startswith(f"{role}/"):
+            made = made + resources
+    return made
+
+
 def total(by_role: dict[str, Resources]) -> Resources:
     """Add up all roles; equal ports of several agents show once, as in Mesos."""
     made = EMPTY

@@ -32,9 +32,19 @@ def validate_positive(infos: Iterable[WeightInfo]) -> tuple[str, str] | None:
     return None
 
 
-def validate_config(config: QuotaConfig, allowed: frozenset[str] | None) -> str | None:
-    """Return what is wrong with a role's quota, taken by itself."""
-    error = _role_error(config.role, allowed)
+def validate_update(config: QuotaConfig, allowed: frozenset[str] | None) -> str | None:
+    """Return what is wrong with a role's quota, taken by itself, in full."""
+    if allowed is not None and config.role not in allowed:
+        return f"Invalid QuotaConfig: '{config.role}' is not on the roles whitelist"
+    # So it is in Mesos (MESOS-7402), though limits of its allocator hold for role trees.
+    if "/" in config.role:
+        return f"Updating quota on nested role '{config.role}' is not supported yet"
+    error = _validate_config(config)
+    return None if error is None else f"Invalid QuotaConfig: {error}"
+
+
+def _validate_config(config: QuotaConfig) -> str | None:
+    error = _role_error(config.role, None)
     if error is not None:
         return f"Invalid 'QuotaConfig.role': {error}"
     for name, amounts in (("guarantees", config.guarantees), ("limits", config.limits)):
