@@ -205,32 +205,42 @@ def _changes(results: dict[str, Any]) -> Iterator[str]:
 def draw(results: dict[str, Any], path: Path) -> None:
     """Draw the curves with their spread."""
     about, count = results["machine"], results["frameworks"]
-    panels = [
-        partial(_curves, results, CYCLES, 1.0, "seconds", f"Allocation of all, {count} frameworks"),
-        partial(_curves, results, CHANGED, 1e6, "microseconds", "A change on one agent"),
-    ]
+    panels = [partial(_all, results, count), partial(_one, results)]
     picture.sheet(panels, f"Allocator, {about['machine']}, {about['measured']}", path)
 
 
-def _curves(
-    results: dict[str, Any], names: dict[str, str], unit: float, label: str, title: str, axes: Axes
-) -> None:
+def _all(results: dict[str, Any], frameworks: int, axes: Axes) -> None:
+    _curves(results, CYCLES, 1.0, axes)
+    axes.set_yscale("log")
+    axes.set_ylabel("seconds")
+    axes.set_title(f"Allocation of all agents, {frameworks} frameworks")
+
+
+def _one(results: dict[str, Any], axes: Axes) -> None:
+    highest = _curves(results, CHANGED, 1e6, axes)
+    axes.set_ylim(0, highest * 1.3)
+    axes.set_ylabel("microseconds")
+    axes.set_title("A change on one agent")
+
+
+def _curves(results: dict[str, Any], names: dict[str, str], unit: float, axes: Axes) -> float:
+    """Draw medians with their spread over the number of agents; return the highest value."""
     sizes = [entry["agents"] for entry in results["sizes"]]
     highest = 0.0
     for name, shown in names.items():
-        low, middle, high = zip(*(spread(entry[name]) for entry in results["sizes"]), strict=True)
-        least, median, most = ([value * unit for value in part] for part in (low, middle, high))
+        spreads = [spread(entry[name]) for entry in results["sizes"]]
+        least, median, most = (
+            [value * unit for value in part] for part in zip(*spreads, strict=True)
+        )
         axes.fill_between(sizes, least, most, color=COLORS[name], alpha=0.2, linewidth=0)
         axes.plot(sizes, median, marker="o", color=COLORS[name], linewidth=2, label=shown)
         highest = max(highest, *most)
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
-    axes.set_ylim(0, highest * 1.25)
     axes.set_xlabel("agents")
-    axes.set_ylabel(label)
-    axes.set_title(title)
     axes.legend(loc="upper left")
+    return highest
 
 
 def arguments() -> argparse.Namespace:
