@@ -3,23 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 
+from allocator_world import LEAST, allocator, bundle
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pocket_mesos.allocator import HierarchicalAllocator, Options, Quota
-from pocket_mesos.resources import EMPTY, Resources, parse_resources
-
-
-def bundle(text: str) -> Resources:
-    return Resources.of(parse_resources(text))
-
-
-LEAST = (bundle("cpus:0.01"), bundle("mem:32"))
-
-
-def allocator() -> HierarchicalAllocator:
-    return HierarchicalAllocator(Options(least=LEAST))
+from pocket_mesos.allocator import Quota
+from pocket_mesos.resources import EMPTY, Resources
 
 
 @given(st.integers(2, 6), st.integers(1, 6), st.booleans())
