@@ -1,5 +1,6 @@
 """The hierarchical allocator's calls, driven without a master."""
 
+import gc
 import sys
 from collections.abc import Callable
 
@@ -66,11 +67,13 @@ def calls(change: Callable[[], None]) -> int:
         count += event in ("call", "c_call")
 
     before = sys.getprofile()
+    gc.disable()  # it calls who listens to it
     sys.setprofile(note)
     try:
         change()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return count
 
 
