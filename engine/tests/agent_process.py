@@ -17,6 +17,11 @@ from typing import Any
 import aiohttp
 from fake_master import PATIENCE, FakeMaster
 
+import pocket_mesos
+from pocket_mesos import libexec
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+
 
 class AgentProcess:
     """One work_dir and the agents that run on it, one after the other."""
@@ -149,3 +154,15 @@ def _free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def launcher_dir_for_all(folder: Path) -> Path:
+    """Helper programs on an interpreter and a copy of the package that every user can read."""
+    source = folder / "source"
+    shutil.copytree(Path(pocket_mesos.__file__).parent, source / "pocket_mesos")
+    programs = folder / "libexec"
+    programs.mkdir()
+    for name, module in libexec.PROGRAMS.items():
+        (programs / name).write_text(libexec.script(module, SYSTEM_PYTHON, source))
+        (programs / name).chmod(0o755)
+    return programs

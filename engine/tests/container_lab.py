@@ -11,7 +11,8 @@ from pathlib import Path
 from pocket_mesos.containerizer import isolators
 from pocket_mesos.containerizer.cgroups import files
 from pocket_mesos.containerizer.config import ContainerConfig, Limits, Termination
-from pocket_mesos.containerizer.containerizer import Containerizer, FetcherSettings, Recovered
+from pocket_mesos.containerizer.containerizer import Containerizer, Recovered
+from pocket_mesos.containerizer.fetching import FetcherSettings
 from pocket_mesos.containerizer.isolators import IsolationSettings
 from pocket_mesos.protocol.mesos import ContainerInfo
 
@@ -20,22 +21,27 @@ PATIENCE = 60.0
 """Seconds until what is awaited counts as missing, on a busy machine too."""
 
 
+def new_root() -> str:
+    """Return a name of cgroups that nothing else uses."""
+    return f"mesosunit{uuid.uuid4().hex[:12]}"
+
+
 class Lab:
     """One containerizer, and what it told."""
 
     def __init__(
-        self, folder: Path, kind: tuple[str, str], *, below: str = "", **settings: object
+        self, folder: Path, kind: tuple[str, str], *, root: str | None = None, **settings: object
     ) -> None:
         """Make one.
 
         Args:
             folder: for sandboxes and the runtime folder.
             kind: launcher and isolation.
-            below: cgroup that the root is made in; empty: the hierarchy's own.
+            root: of the cgroups; None: one of its own.
             settings: of the isolators.
         """
         self.folder = folder
-        self.root = str(Path(below) / f"mesosunit{uuid.uuid4().hex[:12]}")
+        self.root = root or new_root()
         launcher, isolation = kind
         made, isolators_ = isolators.create(
             isolation,

@@ -11,11 +11,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from agent_process import AgentProcess
+from agent_process import SYSTEM_PYTHON, AgentProcess, launcher_dir_for_all
 from fake_master import FakeMaster, framework, resources, task
 
-import pocket_mesos
-from pocket_mesos import libexec
 from pocket_mesos.protocol import codec, link
 from pocket_mesos.protocol.deactivation import Deactivation, DrainConfig, DrainInfo, DrainState
 from pocket_mesos.protocol.mesos import (
@@ -254,21 +252,6 @@ async def test_an_unknown_user_drops_the_task(master: FakeMaster, agents: Start)
     assert status.message.endswith(
         "': Failed to chown directory to 'nosuchuser': No such user 'nosuchuser'"
     )
-
-
-SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-def launcher_dir_for_all(folder: Path) -> Path:
-    """Helper programs on an interpreter and a copy of the package that every user can read."""
-    source = folder / "source"
-    shutil.copytree(Path(pocket_mesos.__file__).parent, source / "pocket_mesos")
-    programs = folder / "libexec"
-    programs.mkdir()
-    for name, module in libexec.PROGRAMS.items():
-        (programs / name).write_text(libexec.script(module, SYSTEM_PYTHON, source))
-        (programs / name).chmod(0o755)
-    return programs
 
 
 @needs_root

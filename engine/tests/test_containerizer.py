@@ -14,7 +14,6 @@ from container_lab import Lab, marked, until
 from pocket_mesos.containerizer import fork, process, sandbox
 from pocket_mesos.containerizer.cgroups import files, v1, v2
 from pocket_mesos.containerizer.config import ContainerConfig, LaunchInfo, Limits
-from pocket_mesos.containerizer.containerizer import Containerizer
 from pocket_mesos.containerizer.errors import IsolationError, LaunchError, SandboxError
 from pocket_mesos.containerizer.isolators import cgroups2, memory
 from pocket_mesos.containerizer.isolators.factory import names
@@ -179,16 +178,7 @@ async def test_a_successor_takes_running_containers_over(
         f": {mark}; while ! test -e {tmp_path}/end; do sleep 0.05; done; exit 3"
     )
     orphan = await lab.launch(f": {mark}; sleep 100; :")
-    successor = Lab(lab.folder, kind)
-    successor.clean()
-    successor.root = lab.root
-    successor.containerizer = Containerizer(
-        lab.containerizer._launcher,
-        lab.containerizer._isolators,
-        lab.containerizer._fetcher,
-        lab.folder / "run",
-        successor._terminated,
-    )
+    successor = Lab(lab.folder, kind, root=lab.root)
     successor.take_over(lab, known)
     await lab.end(orphan)
     assert marked(mark), "the known container was ended as well"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from container_lab import Lab, marked, until
+from container_lab import Lab, marked, new_root, until
 
 from pocket_mesos.containerizer import devices
 from pocket_mesos.containerizer.cgroups import files
@@ -141,7 +141,7 @@ async def test_containers_run_on_the_cpus_of_their_root(labs: Labs) -> None:
 @subsystem("cpuset")
 async def test_roots_below_others_have_cpus_too(labs: Labs) -> None:
     """An empty set on the way down would let no process in."""
-    lab = labs("cgroups/cpuset", below="pocketunit")
+    lab = labs("cgroups/cpuset", root=f"pocketunit/{new_root()}")
     container = await lab.launch("exit 4")
     assert (await lab.end(container)).status == 4 << 8
 

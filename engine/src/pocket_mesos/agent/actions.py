@@ -104,6 +104,8 @@ class CollectGarbage:
     """Remove a folder once it has lain untouched for gc_delay."""
 
     path: str
+    ended: bool = True
+    """Whether that begins now; otherwise it began when the folder was last changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from pocket_mesos.agent import actions, disk, events, executor_calls, recovery
+from pocket_mesos.agent import actions, checkpoints, disk, events, executor_calls, recovery
 from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.disk import GarbageCollector
 from pocket_mesos.agent.endpoints import PREFIXES
@@ -69,7 +69,7 @@ class Daemon:
         """Serve the executor API."""
         router.add("/api/v1/executor", self.executor_call, methods=("POST",), prefixes=PREFIXES)
 
-    def recover(self, found: recovery.Recovered, cleanup: bool) -> None:
+    def recover(self, found: checkpoints.Recovered, cleanup: bool) -> None:
         """Take over what the previous agent left behind.
 
         Args:
@@ -163,7 +163,7 @@ class Daemon:
             case actions.DestroyContainer():
                 self._containerizer.destroy(action.container_id)
             case actions.CollectGarbage():
-                self._collector.schedule(action.path)
+                self._collector.schedule(action.path, action.ended)
             case actions.CloseExecutor():
                 stream = self._streams.pop(action.container_id, None)
                 if stream is not None:

@@ -1,5 +1,6 @@
 """Carries out the core's actions on files: whole or not at all, readable for nobody else."""
 
+import contextlib
 import os
 import shutil
 import time
@@ -78,9 +79,18 @@ class GarbageCollector:
         """Number of folders that wait to be removed."""
         return len(self._since)
 
-    def schedule(self, path: str) -> None:
-        """Remove a folder some time; handed over again, the time starts anew."""
-        self._since[Path(path)] = self._clock()
+    def schedule(self, path: str, ended: bool = True) -> None:
+        """Remove a folder some time.
+
+        Args:
+            path: handed over again, the time starts anew.
+            ended: the time starts now, also for agents to come; otherwise with the last change.
+        """
+        folder = Path(path)
+        with contextlib.suppress(FileNotFoundError):
+            if ended:
+                os.utime(folder, (self._clock(), self._clock()))
+            self._since[folder] = folder.stat().st_mtime
 
     def keep(self, path: str) -> None:
         """Do not remove a folder or one above it after all: it is in use again."""

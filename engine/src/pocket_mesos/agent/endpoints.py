@@ -113,6 +113,7 @@ class Endpoints:
         values["gc/path_removals_failed"] = float(self._collector.failed)
         values["gc/path_removals_pending"] = float(self._collector.pending)
         values["gc/path_removals_succeeded"] = float(self._collector.removed)
+        values |= self._containerizer.metrics
         return dict(sorted({**values, **system_metrics()}.items()))
 
     def _attached(self) -> dict[str, str]:

@@ -93,6 +93,7 @@ def uris(info: ExecutorInfo) -> tuple[URI, ...]:
             value=one.value,
             executable=bool(one.executable),
             extract=one.extract,
+            cache=bool(one.cache),
             output_file=one.output_file,
         )
         for one in info.command.uris

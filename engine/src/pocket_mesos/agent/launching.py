@@ -232,6 +232,7 @@ def _launch(agent: "Agent", executor: Executor) -> None:
     executable, argv = environment.argv(executor.info)
     config = ContainerConfig(
         container_id=executor.container_id,
+        agent_id=agent.id,
         executable=executable,
         argv=argv,
         environment=environment.executor_environment(

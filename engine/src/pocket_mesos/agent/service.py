@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pocket_mesos import libexec, network
-from pocket_mesos.agent import detect, disk, recovery, security
+from pocket_mesos.agent import checkpoints, detect, disk, recovery, security
 from pocket_mesos.agent.core import Agent
 from pocket_mesos.agent.daemon import Daemon
 from pocket_mesos.agent.endpoints import Endpoints
@@ -23,7 +23,8 @@ from pocket_mesos.agent.settings import Settings
 from pocket_mesos.authorization import Authorizer
 from pocket_mesos.containerizer import devices, isolators
 from pocket_mesos.containerizer.config import Termination
-from pocket_mesos.containerizer.containerizer import Containerizer, FetcherSettings
+from pocket_mesos.containerizer.containerizer import Containerizer
+from pocket_mesos.containerizer.fetching import FetcherSettings
 from pocket_mesos.credentials import Credential
 from pocket_mesos.election import detector_for
 from pocket_mesos.flags.agent import AgentFlags
@@ -152,13 +153,15 @@ def _info(flags: AgentFlags, settings: Settings) -> AgentInfo:
     )
 
 
-def _recover(flags: AgentFlags, paths: Paths, info: AgentInfo) -> recovery.Recovered:
+def _recover(flags: AgentFlags, paths: Paths, info: AgentInfo) -> checkpoints.Recovered:
     """Read the checkpoints, and see whether this agent may go on with them."""
-    boot_id = detect.boot_id()
+    boot_id = detect.boot_id().encode()
     known = Path(paths.boot_id)
-    rebooted = known.exists() and known.read_text().strip() != boot_id
     try:
-        found = recovery.Reader(paths, flags.strict, rebooted).read()
+        rebooted = known.exists() and known.read_bytes().strip() != boot_id
+        found = checkpoints.Reader(paths, flags.strict, rebooted).read()
+    except OSError as error:
+        raise RecoveryError(f"Failed to read work_dir '{flags.work_dir}': {error}") from error
     except RecoveryError as error:
         raise RecoveryError(recovery.advice(str(error), paths.latest)) from error
     if found.info is not None:
@@ -169,9 +172,11 @@ def _recover(flags: AgentFlags, paths: Paths, info: AgentInfo) -> recovery.Recov
             raise RecoveryError(recovery.advice(message, paths.latest))
         if message is not None:
             # After a reboot there is nothing to lose: the machine may come back as another.
-            found = recovery.Recovered()
+            found = checkpoints.Recovered()
+    agent_id = None if found.info is None or found.info.id is None else found.info.id.value
+    found.finished += checkpoints.former_agents(paths, agent_id)
     try:
-        disk.write(known, boot_id.encode())
+        disk.write(known, boot_id)
     except OSError as error:
         raise StartError(f"Failed to write to work_dir '{flags.work_dir}': {error}") from error
     return found
@@ -216,6 +221,8 @@ def _containerizer(
         program=launcher_dir / "mesos-fetcher",
         stall_timeout=flags.fetcher_stall_timeout,
         frameworks_home=flags.frameworks_home,
+        cache_dir=flags.fetcher_cache_dir,
+        cache_size=flags.fetcher_cache_size,
     )
     try:
         flags.runtime_dir.mkdir(parents=True, exist_ok=True)

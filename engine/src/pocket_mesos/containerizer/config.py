@@ -25,6 +25,7 @@ class URI:
     value: str
     executable: bool = False
     extract: bool = True
+    cache: bool = False
     output_file: str | None = None
 
 
@@ -33,6 +34,7 @@ class ContainerConfig:
     """All that it takes to launch an executor."""
 
     container_id: str
+    agent_id: str = ""
     argv: tuple[str, ...]
     """Program, searched in the container's PATH, and its arguments (``argv[0]`` first)."""
     executable: str | None = None

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import shutil
 import signal
@@ -21,6 +20,7 @@ from pocket_mesos.containerizer.config import (
     joined,
 )
 from pocket_mesos.containerizer.errors import ContainerizerError, DestroyError, LaunchError
+from pocket_mesos.containerizer.fetching import FetcherSettings, Fetching
 from pocket_mesos.containerizer.isolators import Isolator
 from pocket_mesos.containerizer.launcher import Launcher
 from pocket_mesos.containerizer.process import ProcessId
@@ -29,16 +29,6 @@ log = logging.getLogger(__name__)
 
 OnTermination = Callable[[str, Termination], None]
 OnForked = Callable[[str, ProcessId], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetcherSettings:
-    """How files get into sandboxes."""
-
-    program: Path
-    stall_timeout: float
-    """Seconds without a byte after which a download fails."""
-    frameworks_home: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +53,12 @@ class _Container:
     status: int | None = None
     destroying: asyncio.Task[None] | None = None
     doomed: bool = False
-    """Whether it was destroyed before it had a process."""
+    """Whether it is being destroyed."""
+
+    def begin_fetching(self, fetcher: subprocess.Popen[bytes]) -> bool:
+        """Note the fetcher's process; return whether it is still wanted."""
+        self.fetching = fetcher
+        return not self.doomed
 
 
 class Containerizer:
@@ -83,7 +78,7 @@ class Containerizer:
     ) -> None:
         self._launcher = launcher
         self._isolators = isolators
-        self._fetcher = fetcher
+        self._fetching = Fetching(fetcher)
         self._runtime = runtime_dir / "containers"
         self._on_termination = on_termination
         self._containers: dict[str, _Container] = {}
@@ -114,7 +109,8 @@ class Containerizer:
     ) -> int:
         try:
             sandbox.create(config.directory, config.user)
-            await self._fetch(config, container)
+            if config.uris and not container.doomed:
+                await self._fetching.fetch(config, container.begin_fetching)
             if container.doomed:
                 raise LaunchError("Container destroyed during launch")
             self._start(config, container, on_forked)
@@ -176,8 +172,7 @@ class Containerizer:
             return
         container.doomed = True
         if container.fetching is not None:
-            with contextlib.suppress(ProcessLookupError):
-                container.fetching.kill()
+            container.fetching.kill()
         if limitation is not None and container.limitation is None:
             log.info("Container %s has reached its limit: %s", container_id, limitation.reason)
             container.limitation = limitation
@@ -228,6 +223,12 @@ class Containerizer:
         """Look now whether a container went over a limit, ahead of the kernel's notice."""
         found = (isolator.check(container_id) for isolator in self._isolators)
         return next((one for one in found if one is not None), None)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Return the containerizer's own metrics, by their full names."""
+        fetcher = self._fetching.metrics
+        return {f"containerizer/fetcher/{name}": value for name, value in fetcher.items()}
 
     def pid(self, container_id: str) -> int | None:
         """Return the pid of a container's first process, None without container."""
@@ -288,63 +289,6 @@ class Containerizer:
         except (OSError, ValueError):
             return None
         return ProcessId(int(pid), int(start))
-
-    # --- fetcher ---------------------------------------------------------------------------
-
-    async def _fetch(self, config: ContainerConfig, container: _Container) -> None:
-        if not config.uris or container.doomed:
-            return
-        container.fetching = self._start_fetcher(config)
-        await process.wait_exit(process.own_child(container.fetching.pid))
-        status = container.fetching.wait()
-        container.fetching = None
-        if status != 0:
-            how = f"exited with status {status}" if status > 0 else f"killed by signal {-status}"
-            raise LaunchError(
-                "Failed to launch container: Failed to fetch all URIs for container "
-                f"'{config.container_id}': {how}"
-            )
-
-    def _start_fetcher(self, config: ContainerConfig) -> subprocess.Popen[bytes]:
-        user, group, groups = fork.credentials(config.user)
-        with (
-            (config.directory / "stdout").open("ab") as stdout,
-            (config.directory / "stderr").open("ab") as stderr,
-        ):
-            try:
-                return subprocess.Popen(
-                    [self._fetcher.program],
-                    stdin=subprocess.DEVNULL,
-                    stdout=stdout,
-                    stderr=stderr,
-                    cwd=config.directory,
-                    env=config.environment | {"MESOS_FETCHER_INFO": self._fetcher_info(config)},
-                    start_new_session=True,
-                    user=user,
-                    group=group,
-                    extra_groups=groups,
-                )
-            except OSError as error:
-                raise LaunchError(
-                    f"Failed to launch container: Failed to run '{self._fetcher.program}': {error}"
-                ) from error
-
-    def _fetcher_info(self, config: ContainerConfig) -> str:
-        items = []
-        for uri in config.uris:
-            value: dict[str, object] = {"value": uri.value, "extract": uri.extract}
-            if uri.executable:
-                value["executable"] = True
-            if uri.output_file is not None:
-                value["output_file"] = uri.output_file
-            items.append({"action": "BYPASS_CACHE", "uri": value})
-        info = {
-            "items": items,
-            "sandbox_directory": str(config.directory),
-            "stall_timeout": {"nanoseconds": int(self._fetcher.stall_timeout * 1e9)},
-            "frameworks_home": self._fetcher.frameworks_home,
-        }
-        return json.dumps(info, separators=(",", ":"))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

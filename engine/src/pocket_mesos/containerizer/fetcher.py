@@ -6,6 +6,7 @@ with 1 at the first failure. Imports nothing but the standard library.
 """
 
 import gzip
+import http.client
 import json
 import os
 import shutil
@@ -38,7 +39,14 @@ class FetchError(Exception):
     """A file could not be fetched; the message says which and why."""
 
 
-def fetch(item: dict[str, Any], sandbox: Path, stall_timeout: float, home: str) -> Path:
+def fetch(
+    item: dict[str, Any],
+    sandbox: Path,
+    stall_timeout: float,
+    home: str,
+    cached: Path | None = None,
+    download: bool = True,
+) -> Path:
     """Bring one item into the sandbox.
 
     Args:
@@ -46,29 +54,69 @@ def fetch(item: dict[str, Any], sandbox: Path, stall_timeout: float, home: str) 
         sandbox: folder that nothing may be written out of.
         stall_timeout: seconds without a byte after which a download fails.
         home: folder below which relative values are looked up; empty: there is none.
+        cached: its file in the cache; None: it is fetched around the cache.
+        download: whether that file is still to be fetched.
 
     Raises:
         FetchError: with the cause.
     """
     target = _target(item, sandbox)
     target.parent.mkdir(parents=True, exist_ok=True)
-    _retrieve(item["value"], target, stall_timeout, home)
+    if cached is None:
+        _retrieve(item["value"], target, stall_timeout, home)
+    else:
+        if download:
+            _retrieve(item["value"], cached, stall_timeout, home)
+        # Of a packed file only the contents get into the sandbox.
+        packed = item.get("extract", True) and not item.get("executable")
+        if packed and extract(cached, sandbox, target):
+            return sandbox
+        _copy(cached, target)
     if item.get("executable"):
         target.chmod(target.stat().st_mode | 0o111)
-    elif item.get("extract", True):
+    elif cached is None and item.get("extract", True):
         extract(target, sandbox)
     return target
 
 
+def name_of(value: str) -> str:
+    """Return the last part of a URI's path; empty when there is none."""
+    return Path(urllib.parse.urlsplit(value).path).name
+
+
+def size(value: str, home: str, timeout: float) -> int | None:
+    """Return how many bytes a URI stands for; None when that can't be told in advance."""
+    try:
+        scheme = urllib.parse.urlsplit(value).scheme
+        if scheme in ("", "file"):
+            return _local(value, home).stat().st_size
+        if scheme not in ("http", "https"):
+            return None
+        request = urllib.request.Request(value, method="HEAD")
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            length = response.headers.get("Content-Length")
+            return None if length is None else int(length)
+    except (OSError, ValueError, FetchError, http.client.HTTPException):
+        return None
+
+
 def _target(item: dict[str, Any], sandbox: Path) -> Path:
     value = item["value"]
-    name = item.get("output_file") or Path(urllib.parse.urlsplit(value).path).name
+    name = item.get("output_file") or name_of(value)
     if not name or name in (".", ".."):
         raise FetchError(f"Malformed URI (missing path): '{value}'")
     target = (sandbox / name).resolve()
     if not target.is_relative_to(sandbox.resolve()) or target == sandbox.resolve():
         raise FetchError(f"The output file '{name}' of '{value}' is not within the sandbox")
     return target
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(source, target)
+        shutil.copymode(source, target)
+    except OSError as error:
+        raise FetchError(f"Failed to copy '{source}' from the cache: {error}") from error
 
 
 def _retrieve(value: str, target: Path, stall_timeout: float, home: str) -> None:
@@ -107,12 +155,19 @@ def _local(value: str, home: str) -> Path:
     return Path(home) / path
 
 
-def extract(archive: Path, sandbox: Path) -> bool:
+def extract(archive: Path, sandbox: Path, target: Path | None = None) -> bool:
     """Extract an archive into the sandbox; return False when its name is no archive's.
+
+    Args:
+        archive: the file; it may lie elsewhere.
+        sandbox: where its contents go.
+        target: where the file itself would be: a single file without name of its own is named
+            after it.
 
     Raises:
         FetchError: it is damaged or holds paths that lead out of the sandbox.
     """
+    unpacked = (target or archive).with_suffix("")
     kind = next((kind for end, kind in _ARCHIVES if archive.name.endswith(end)), "")
     try:
         match kind:
@@ -122,7 +177,7 @@ def extract(archive: Path, sandbox: Path) -> bool:
             case "zip":
                 _unzip(archive, sandbox)
             case "gz":
-                with gzip.open(archive) as packed, archive.with_suffix("").open("wb") as out:
+                with gzip.open(archive) as packed, unpacked.open("wb") as out:
                     shutil.copyfileobj(packed, out, 1 << 20)
             case _:
                 return False
@@ -151,6 +206,12 @@ def _log(line: str) -> None:
     print(f"{place}] {line}", file=sys.stderr, flush=True)  # noqa: T201 (this is its output)
 
 
+def _cached(info: dict[str, Any], item: dict[str, Any]) -> Path | None:
+    if item["action"] == "BYPASS_CACHE":
+        return None
+    return Path(info["cache_directory"], item["cache_filename"])
+
+
 def main() -> int:
     """Fetch all items; the exit status is 0 only when every one is there."""
     text = os.environ["MESOS_FETCHER_INFO"]
@@ -166,6 +227,8 @@ def main() -> int:
                 sandbox,
                 info["stall_timeout"]["nanoseconds"] / 1e9,
                 info.get("frameworks_home", ""),
+                _cached(info, item),
+                item["action"] != "RETRIEVE_FROM_CACHE",
             )
         except FetchError as error:
             _log(str(error))
