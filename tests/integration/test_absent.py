@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for the conformance suite's harness
 from conformance.cluster import Cluster
 from conformance.pocket import PocketCluster
+from conformance.scheduler import command_task
 from conformance.wire import JSON_HEADERS, Response, request
 
 pytestmark = pytest.mark.integration
@@ -141,21 +142,34 @@ def test_protobuf(cluster: Cluster, path: str) -> None:
     assert problems(request(cluster.master, "POST", path, "\x08\x01", headers), "protobuf") == []
 
 
+@pytest.mark.parametrize(
+    "path", ["/help", "/__processes__", "/system/stats.json", "/profiler/start"]
+)
+def test_endpoints_of_libprocess_are_not_found(cluster: Cluster, path: str) -> None:
+    """They are about libprocess itself, which is not here."""
+    assert request(cluster.master, "GET", path).status == 404
+
+
+@pytest.mark.parametrize("kind", ["revocable", "shared", "reservations", "disk"])
+def test_tasks_cannot_ask_for_kinds_of_resources_that_are_never_offered(
+    cluster: Cluster, kind: str
+) -> None:
+    """Revocable, shared, reserved resources and volumes: the task is told so, not run without."""
+    scheduler = cluster.subscribe("kinds")
+    extra = [{"type": "DYNAMIC", "role": "x"}] if kind == "reservations" else {}
+    task = command_task("t", cluster.agent.agent_id, "exit 0")
+    task["resources"] = [{**one, kind: extra} for one in task["resources"]]
+    scheduler.launch(scheduler.offer(), task)
+    assert "more than available" in scheduler.wait_status("t", "TASK_ERROR")["message"]
+    scheduler.accepted("TEARDOWN")
+
+
 def test_tasks_with_docker_images_fail(cluster: Cluster) -> None:
     """A task that wants another root than the agent's own is not run on the agent's."""
     scheduler = cluster.subscribe("image")
     image = {"type": "DOCKER", "docker": {"name": "busybox"}}
-    task = {
-        "name": "t",
-        "task_id": {"value": "t"},
-        "agent_id": {"value": cluster.agent.agent_id},
-        "resources": [
-            {"name": name, "type": "SCALAR", "scalar": {"value": value}}
-            for name, value in (("cpus", 0.1), ("mem", 32))
-        ],
-        "command": {"value": "exit 0"},
-        "container": {"type": "MESOS", "mesos": {"image": image}},
-    }
+    container = {"type": "MESOS", "mesos": {"image": image}}
+    task = command_task("t", cluster.agent.agent_id, "exit 0", container=container)
     scheduler.launch(scheduler.offer(), task)
     failed = scheduler.wait_status("t", "TASK_FAILED")
     assert "image" in json.dumps(failed["message"]).lower(), failed
