@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_goes_when_it_has_waited_long_enough(
     tmp_path: Path, folder: Path, clock: Clock
 ) -> None:
-    """gc_delay is how old it may grow, less by the part of the disk that is in use or to be free."""
+    """How old it may grow is gc_delay, less by the part of the disk in use or to be free."""
     collector = GarbageCollector(tmp_path, DELAY, 0.0, clock)
     usage = shutil.disk_usage(tmp_path)
     free = 1.0 - usage.used / usage.total
