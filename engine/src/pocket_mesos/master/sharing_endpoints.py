@@ -16,6 +16,9 @@ from pocket_mesos.protocol.sharing import QuotaRequest, WeightInfo
 _QUOTA_TOKENS = 3
 """Of a path that names a role: /master/quota/<role>."""
 
+_ANSWERED_BY_ANY_STATE = ("GET", "DELETE")
+"""They do not wait for the registry, as in Mesos: before that there is nothing to delete."""
+
 Decision = Callable[[Request], "events.Event | Response"]
 """Reads a request: what the core is to decide, or what is wrong with the request."""
 
@@ -26,7 +29,10 @@ def by_method(
     """Make the handler of an endpoint that does something else for each method."""
 
     async def handle(request: Request) -> Reply:
-        refusal = await runner.gate(request, reads=request.method == "GET")
+        reads = request.method in _ANSWERED_BY_ANY_STATE
+        if not reads:
+            await runner.recovered()
+        refusal = await runner.gate(request, reads=reads)
         if refusal is not None:
             return refusal
         handler = handlers.get(request.method)

@@ -5,6 +5,7 @@ power fails, and the file is locked by the one master that has it.
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,8 +17,7 @@ from pocket_mesos.registry.store import Write
 
 NAME = "registry.sqlite"
 
-_LOCK_SECONDS = 5.0
-"""A master that was killed may still be about to end."""
+_RETRY_SECONDS = 0.1
 
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS records "
@@ -25,6 +25,12 @@ _CREATE = (
 )
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+class _LockedError(RegistryError):
+    """Another process has the file."""
 
 
 class DiskStore:
@@ -37,8 +43,17 @@ class DiskStore:
         self._connection: sqlite3.Connection | None = None
 
     async def fetch(self) -> dict[Key, bytes]:
-        """Open the file, made where it is missing, and read it."""
-        return await asyncio.to_thread(self._guarded, self._fetch)
+        """Open the file, made where it is missing, and read it; wait while somebody has it.
+
+        That is another master, such as one that was killed and is about to end.
+        """
+        while True:
+            try:
+                return await asyncio.to_thread(self._guarded, self._fetch)
+            except _LockedError as error:
+                _log.warning("Registry can't be read yet: %s", error)
+                await self.close()
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def write(self, operations: Sequence[Sequence[Write]]) -> None:
         """Write all operations as one transaction."""
@@ -57,12 +72,14 @@ class DiskStore:
         try:
             return act()
         except sqlite3.Error as error:
-            raise RegistryError(f"{self._path}: {error}") from error
+            locked = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            kind = _LockedError if locked else RegistryError
+            raise kind(f"{self._path}: {error}") from error
 
     def _fetch(self) -> dict[Key, bytes]:
         # One thread at a time uses the connection, though not always the same one.
         connection = self._connection = sqlite3.connect(
-            self._path, timeout=_LOCK_SECONDS, isolation_level=None, check_same_thread=False
+            self._path, timeout=0, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
