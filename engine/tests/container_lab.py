@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 import os
+import subprocess
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from pocket_mesos.containerizer import isolators
 from pocket_mesos.containerizer.cgroups import files
@@ -152,3 +156,35 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 (what the kernel does sets no event)
             await asyncio.sleep(0.02)
+
+
+def subsystem(*wanted: str) -> pytest.MarkDecorator:
+    """Skip where this process can't use cgroups of version 1."""
+    lacking = [one for one in (*wanted, "freezer") if not os.access(CGROUPS / one, os.W_OK)]
+    reason = f"no writable cgroup v1 hierarchy {', '.join(lacking)}"
+    return pytest.mark.skipif(os.geteuid() != 0 or bool(lacking), reason=reason)
+
+
+def _refused() -> str | None:
+    """Say why the kernel lets this process have no namespaces of its own."""
+    if os.geteuid() != 0:
+        return "namespaces and mounts need root"
+    command = "mount -t proc proc /proc && mount -t tmpfs none /mnt"
+    try:
+        subprocess.run(
+            ["unshare", "--mount", "--pid", "--ipc", "--fork", "sh", "-c", command],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"no namespaces here: {getattr(error, 'stderr', '') or error}".strip()
+    return None
+
+
+REFUSED = _refused()
+
+
+def namespaces(test: Any) -> Any:
+    """Skip where the kernel refuses namespaces, mounts or the freezer."""
+    return subsystem()(pytest.mark.skipif(REFUSED is not None, reason=str(REFUSED))(test))

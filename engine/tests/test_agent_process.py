@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from agent_process import SYSTEM_PYTHON, AgentProcess, launcher_dir_for_all
+from container_lab import namespaces
 from fake_master import FakeMaster, framework, resources, task
 
 from pocket_mesos.protocol import codec, link
@@ -564,6 +565,72 @@ async def test_checkpointed_tasks_live_through_kill_9_of_the_agent(
     await master.until(lambda: not agent.processes())
     uuids = [status.uuid for status in master.statuses()]
     assert len(uuids) == len(set(uuids)), "an acknowledged update was delivered again"
+
+
+@namespaces
+async def test_tasks_in_namespaces_live_through_kill_9_of_the_agent(
+    master: FakeMaster, agents: Start, tmp_path: Path
+) -> None:
+    """With the view of the machine that the agent's flags give to those that ask for none."""
+    hidden = Path("/var/tmp") / f"pocket-{tmp_path.name}"
+    private = {"host_path": "private", "container_path": "/var/tmp", "mode": "RW"}
+    agent = agents(
+        executor_reregistration_timeout="8secs",
+        launcher="linux",
+        isolation="cgroups/cpu,cgroups/mem,filesystem/linux,namespaces/pid,namespaces/ipc",
+        default_container_info=json.dumps({"type": "MESOS", "volumes": [private]}),
+    )
+    await registered(master)
+    ended = tmp_path / "end"
+    ask = f"touch {hidden}; ls -d /proc/[0-9]* | wc -l; {until_exists(ended)}; exit 4"
+    info = framework(checkpoint=True, capabilities=PARTITION_AWARE)
+    master.run(info, task("t", ask))
+    await master.update("t", "TASK_RUNNING")
+    await master.until(lambda: agent.printed("m-f", "t"))
+    assert int(agent.printed("m-f", "t")) < 12
+    assert (agent.sandbox("m-f", "t") / "private" / hidden.name).exists()
+    assert not hidden.exists()
+    await master.until(agent.acknowledged)
+    await agent.kill()
+    agent.start()
+    await registered(master, 2)
+    ended.touch()
+    status = await master.update("t", "TASK_FAILED")
+    assert status.message == "Command exited with status 4"
+    await master.until(lambda: not agent.cgroups())
+    assert not agent.processes()
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_how_an_executor_ended_is_known_to_the_next_agent(
+    master: FakeMaster, agents: Start, tmp_path: Path, away: bool
+) -> None:
+    """Whether it ended before the agent was back or later; nobody but its parent is told."""
+    agent = agents(executor_reregistration_timeout="8secs")
+    await registered(master)
+    info, executor = framework(checkpoint=True), pymesos_executor(tmp_path)
+    master.run(info, task("wait", executor=executor))
+    await master.update("wait", "TASK_RUNNING")
+    await master.until(agent.acknowledged)
+    await agent.kill()
+    if not away:
+        agent.start()
+        await registered(master, 2)
+    (python,) = (pid for pid in agent.processes() if command_of(pid).startswith("python"))
+    os.kill(python, signal.SIGTERM)
+    if away:
+        await master.until(lambda: not agent.processes())
+        agent.start()
+    await master.update("wait", "TASK_FAILED")
+    assert "ended with wait status 15" in agent.log.read_text()
+    exited = [call.status for call in master.calls if isinstance(call, link.ExitedExecutor)]
+    # Without a master there is nobody to tell; it sees what the agent registers with.
+    assert exited == ([] if away else [15])
+
+
+def command_of(pid: int) -> str:
+    """Return the name of what a process executes."""
+    return Path(f"/proc/{pid}/comm").read_text()
 
 
 async def test_executors_without_checkpoint_end_with_their_agent(
