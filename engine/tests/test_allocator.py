@@ -135,6 +135,28 @@ def test_refusal_of_a_part_never_stands_for_the_whole() -> None:
     assert [o.resources for o in made.allocate(1.1)] == [offer.resources]
 
 
+def test_a_refusal_that_ended_unnoticed_is_none() -> None:
+    """Nobody looked at the agent while it held."""
+    made = one_framework()
+    (offer,) = made.allocate(0.0)
+    made.recover("F", "r", "S0", offer.resources, refuse_seconds=5.0, now=0.0)
+    assert len(made.allocate(10.0)) == 1
+
+
+def test_one_refuses_much_and_another_little() -> None:
+    """Each is asked by what it has refused itself, whatever is free and whoever came first."""
+    for much, little in (("a", "b"), ("b", "a")):
+        made = tree("a", "b")
+        made.add_agent("S0", bundle("cpus:4;mem:400"), {})
+        for role in (much, little):
+            made.hold(role, role, "S0", bundle("cpus:4;mem:400"))
+            refused = bundle("cpus:4;mem:400") if role == much else bundle("cpus:1;mem:400")
+            made.recover(role, role, "S0", refused, refuse_seconds=99)
+            made.hold(role, role, "S0", refused)
+            made.recover(role, role, "S0", bundle("cpus:4;mem:400"))
+        assert [offer.role for offer in made.allocate(0.0)] == [little]
+
+
 def test_refusal_lasts_at_least_one_interval_and_zero_is_none() -> None:
     """A tiny refusal must not be over before the next allocation; zero asks for it again."""
     made = one_framework()
