@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ from .wire import Address
 
 if TYPE_CHECKING:
     from .cluster import Cluster
-    from .pocket import PocketCluster
     from .scheduler import Json
 
 LIFE = "scheduler/offers_decline_suppress_revive.json"
@@ -194,82 +192,6 @@ def quiet_for_agent(scheduler: Scheduler, cluster: Cluster) -> None:
     offers = [event["offers"] for event in scheduler.events if event.kind == "OFFERS"]
     agents = {offer["agent_id"]["value"] for batch in offers for offer in batch}
     assert cluster.agent.agent_id not in agents
-
-
-# The example of the DRF paper, on a cluster of its own.
-
-DRF = "drf/weights_1_1.json"
-DEMANDS = {"a": (1.0, 4096.0), "b": (3.0, 1024.0)}  # cpus and mem of each role's tasks
-PICKS = ["a", "b", "a", "b", "a"]
-
-
-def drf_task(role: str, number: int, agent_id: str) -> Json:
-    cpus, mem = DEMANDS[role]
-    resources = [
-        {"name": "cpus", "type": "SCALAR", "scalar": {"value": cpus}},
-        {"name": "mem", "type": "SCALAR", "scalar": {"value": mem}},
-    ]
-    return command_task(f"{role}{number}", agent_id, "sleep 1000", resources=resources)
-
-
-@pytest.mark.transcript(DRF)
-def test_dominant_resource_fairness(own_cluster: PocketCluster) -> None:
-    """Two roles that want different things get turns by their dominant shares.
-
-    9 CPUs and 18 GB; tasks of a take <1 CPU, 4 GB>, of b <3 CPU, 1 GB>. One task each turn
-    ends with three of a and two of b, both with two thirds of what they need most.
-    """
-    master = own_cluster.start_master()
-    info = {"user": getpass.getuser(), "capabilities": [{"type": "MULTI_ROLE"}]}
-    frameworks = {
-        role: Scheduler(master.address, {**info, "name": role, "roles": [role]}) for role in DEMANDS
-    }
-    for framework in frameworks.values():
-        framework.wait_kind("SUBSCRIBED")
-    own_cluster.start_agent(
-        str(master.address),
-        resources="cpus:9;mem:18432;disk:0;ports:[]",
-        isolation="posix/cpu",
-        launcher="posix",
-    )
-    picks: list[str] = []
-    seen = dict.fromkeys(DEMANDS, 0)
-    while len(picks) < len(PICKS):
-        role, offer = next_offer(frameworks, seen)
-        cpus, mem = DEMANDS[role]
-        assert offered(offer, "cpus") >= cpus and offered(offer, "mem") >= mem
-        frameworks[role].launch(offer, drf_task(role, len(picks), offer["agent_id"]["value"]))
-        picks.append(role)
-    assert picks == PICKS
-    for framework in frameworks.values():
-        framework.accepted("TEARDOWN")
-        assert framework.problems == []
-
-
-def next_offer(frameworks: dict[str, Scheduler], seen: dict[str, int]) -> tuple[str, Json]:
-    """Wait for the next offer to either framework; `seen` counts those taken."""
-
-    def news() -> tuple[str, Json] | None:
-        for role, framework in frameworks.items():
-            batches = [event["offers"] for event in framework.events if event.kind == "OFFERS"]
-            offers = [offer for batch in batches for offer in batch]
-            if len(offers) > seen[role]:
-                seen[role] += 1
-                return role, offers[seen[role] - 1]
-        return None
-
-    found: tuple[str, Json] = eventually(news, "an offer to either framework", pause=0.02)
-    return found
-
-
-@transcripts.recorded
-@pytest.mark.transcript(DRF)
-def test_real_mesos_picks_so() -> None:
-    """The recorded picks are those asserted here."""
-    sequence = transcripts.load(DRF)["sequence"]
-    launches = [step["offer_to"] for step in sequence if step["answer"].startswith("LAUNCH")]
-    assert launches == PICKS
-    assert transcripts.load(DRF)["final"]["tasks"] == {"a": 3, "b": 2}
 
 
 @transcripts.recorded

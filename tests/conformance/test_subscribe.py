@@ -220,15 +220,16 @@ def test_real_mesos_opens_streams_so(name: str) -> None:
     "name",
     [
         name
-        for folder in ("scheduler", "ha", "executor")
+        for folder in ("scheduler", "ha", "executor", "master")
         for name in transcripts.files(folder, ".recordio")
     ],
 )
 def test_real_mesos_sends_these_messages(name: str) -> None:
     """Every event of every recorded stream is a v1 message on one line."""
-    own = (
-        messages.EXECUTOR_EVENTS if name.endswith("events.recordio") else messages.SCHEDULER_EVENTS
-    )
+    own = messages.SCHEDULER_EVENTS
+    if name.endswith("events.recordio"):
+        operators = name.startswith("master/")
+        own = messages.OPERATOR_EVENTS if operators else messages.EXECUTOR_EVENTS
     records = transcripts.records(name)
     assert records
     for record in records:

@@ -13,10 +13,11 @@ import pytest
 from . import transcripts
 from .endpoints import MASTER_SHAPES
 from .scheduler import PATH
-from .wire import JSON_HEADERS, TIMEOUT, Address, EventStream
+from .wire import JSON_HEADERS, TIMEOUT, Address, EventStream, RecordDecoder
 
 if TYPE_CHECKING:
     from .cluster import Cluster
+    from .scheduler import Json
 
 SAMPLES = "master/http/raw_wire_samples.txt"
 COMPRESSION = "master/http/accept_encoding.json"
@@ -108,6 +109,82 @@ def test_streams_are_not_compressed(cluster: Cluster) -> None:
         assert json.loads(next(stream.records()))["type"] == "SUBSCRIBED"
     finally:
         stream.close()
+
+
+SCHEDULER_WIRE = "scheduler/heartbeats.http_wire.bin"
+OPERATOR_WIRE = "master/subscribe/event_stream.wire_head.txt"
+STREAM_HEADERS = ["Date", "Transfer-Encoding", "Content-Type"]
+
+
+def chunks(data: bytes) -> list[bytes]:
+    """Take the body of a chunked answer apart, as far as it goes."""
+    found = []
+    while (end := data.find(b"\r\n")) >= 0:
+        size = int(data[:end], 16)
+        chunk = data[end + 2 : end + 2 + size]
+        if len(chunk) < size:
+            break
+        found.append(chunk)
+        data = data[end + 4 + size :]
+    return found
+
+
+def stream_problems(data: bytes, headers: list[str]) -> list[str]:
+    """Hold the raw start of an event stream against what it must be: a record in each chunk."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    problems = [] if lines[0] == "HTTP/1.1 200 OK" else [lines[0]]
+    found = [line.partition(":")[0] for line in lines[1:]]
+    problems += [] if found == headers else [f"headers {found}"]
+    events = []
+    for chunk in chunks(body):
+        records = RecordDecoder().feed(chunk)
+        if len(records) != 1 or chunk != b"%d\n%b" % (len(records[0]), records[0]):
+            problems.append(f"no single record: {chunk!r:.100}")
+        events += [json.loads(record)["type"] for record in records]
+    return problems if events[:1] == ["SUBSCRIBED"] else [*problems, f"events {events}"]
+
+
+def start_of_stream(address: Address, path: str, call: Json) -> bytes:
+    """Open an event stream; return its bytes until the second chunk is whole."""
+    body = json.dumps(call).encode()
+    fields = {**JSON_HEADERS, **address.authorization(), "Content-Length": str(len(body))}
+    lines = [f"POST {path} HTTP/1.1", "Host: x", *(f"{key}: {it}" for key, it in fields.items())]
+    request = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+    with socket.create_connection((address.host, address.port), timeout=TIMEOUT) as connection:
+        connection.sendall(request)
+        received = b""
+        while len(chunks(received.partition(b"\r\n\r\n")[2])) < 2:
+            received += connection.recv(65536)
+        return received
+
+
+@pytest.mark.transcript(SCHEDULER_WIRE)
+def test_a_schedulers_stream_on_the_wire(cluster: Cluster) -> None:
+    """Headers in Mesos' order, and each event in a chunk of its own, as some clients need it."""
+    call = {"type": "SUBSCRIBE", "subscribe": {"framework_info": cluster.framework_info("wire")}}
+    data = start_of_stream(cluster.master, PATH, call)
+    assert stream_problems(data, [*STREAM_HEADERS[:2], "Mesos-Stream-Id", STREAM_HEADERS[2]]) == []
+
+
+@pytest.mark.transcript(OPERATOR_WIRE)
+def test_an_operators_stream_on_the_wire(cluster: Cluster) -> None:
+    """The same, without the id that nobody needs there."""
+    data = start_of_stream(cluster.master, "/api/v1", {"type": "SUBSCRIBE"})
+    assert stream_problems(data, STREAM_HEADERS) == []
+
+
+@transcripts.recorded
+@pytest.mark.transcript(SCHEDULER_WIRE)
+def test_real_mesos_streams_so() -> None:
+    """The recorded bytes are such streams."""
+    data = (transcripts.ROOT / SCHEDULER_WIRE).read_bytes()
+    wanted = [*STREAM_HEADERS[:2], "Mesos-Stream-Id", STREAM_HEADERS[2]]
+    assert stream_problems(data, wanted) == []
+    text = (transcripts.ROOT / OPERATOR_WIRE).read_bytes()
+    head = text.partition(b"\r\n\r\n")[0].replace(b"\\r\\n", b"")
+    names = [line.partition(b":")[0].decode() for line in head.split(b"\n")]
+    assert [name for name in names if name in STREAM_HEADERS] == STREAM_HEADERS
 
 
 @transcripts.recorded
