@@ -190,6 +190,24 @@ def test_revive_drops_filters_and_suppression_of_its_roles_only() -> None:
     assert [offer.role for offer in made.allocate(1.0)] == ["r"], "it has been served less"
 
 
+def test_an_update_that_ends_suppression_revives() -> None:
+    """Filters of a role go with its suppression; those of other roles stay."""
+    made = allocator()
+    made.add_framework("F", ["r", "s"], [], gpus=False)
+    made.add_agent("S0", bundle("cpus:1"), {})
+    for _ in "rs":
+        (offer,) = made.allocate(0.0)
+        made.recover("F", offer.role, "S0", offer.resources, refuse_seconds=3600, now=0.0)
+    made.suppress("F", ["s"])
+    made.update_framework("F", ["r", "s"], ["s"], gpus=False)
+    assert made.allocate(1.0) == []
+    made.update_framework("F", ["r", "s"], [], gpus=False)
+    (offer,) = made.allocate(1.0)
+    assert offer.role == "s"
+    made.recover("F", "s", "S0", offer.resources, refuse_seconds=3600, now=0.0)
+    assert made.allocate(1.0) == []
+
+
 def test_what_was_refused_is_forgotten_with_who_refused_it() -> None:
     """A framework that comes back to a role, or another agent of the same id, begins anew."""
     made = one_framework()

@@ -118,7 +118,8 @@ class Bookkeeping(RuleBasedStateMachine):
             left, roles = self.roles[framework], set()
         else:
             self.made.update_framework(framework, roles, [], gpus=False)
-        self.forget(lambda key: key[0] == framework and key[1] in left)
+        revived = {role for name, role in self.quiet if name == framework}
+        self.forget(lambda key: key[0] == framework and key[1] in left | revived)
         self.quiet = {one for one in self.quiet if one[0] != framework}
         if roles:
             self.roles[framework] = roles

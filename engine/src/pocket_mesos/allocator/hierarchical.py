@@ -67,11 +67,12 @@ class HierarchicalAllocator:
     ) -> None:
         """Change what a framework is; roles where it still holds something are kept track of."""
         slot = self._books.frameworks[framework]
-        wanted = set(roles)
-        slot.gpus = gpus
-        slot.suppressed = set(suppressed)
-        for role in slot.roles - wanted:
+        wanted, silent = set(roles), set(suppressed)
+        # To be suppressed no more is to be revived.
+        for role in (slot.roles - wanted) | (slot.suppressed - silent):
             self._filters.forget_client((framework, role))
+        slot.gpus, slot.suppressed = gpus, silent
+        for role in slot.roles - wanted:
             self._books.leave(framework, role)
         for role in wanted:
             self._books.join(framework, role)
