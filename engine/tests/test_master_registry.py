@@ -189,6 +189,23 @@ def test_decisions_about_one_agent_take_their_turns() -> None:
     assert len({one.ticket for one in found}) == 3
 
 
+def test_an_agent_is_written_as_drained_once() -> None:
+    """However much happens until that is safe."""
+    world = World()
+    agent = FakeAgent(world).register()
+    world.feed(events.DeactivateRequested(agent_id=agent.id))
+    waiting = hold(world)
+    world.feed(events.DrainRequested(agent_id=agent.id, config=DrainConfig()))
+    (draining,) = waiting
+    world.feed(events.Stored(number=draining.number))
+    world.advance(10)
+    assert len(waiting) == 2
+    (drained,) = [one.record for one in waiting[1].changes if one.kind == records.AGENTS]
+    assert isinstance(drained, AdmittedAgent)
+    assert drained.deactivation is not None and drained.deactivation.drain_info is not None
+    assert drained.deactivation.drain_info.state.value == "DRAINED"
+
+
 def test_a_leave_taken_during_a_write_comes_after_it() -> None:
     """The agent says once that it goes."""
     world = World()
