@@ -11,6 +11,9 @@ from pocket_mesos.agent import actions
 from pocket_mesos.containerizer import sandbox
 
 FILE_MODE = 0o600
+MARKER_MODE = 0o644
+"""Of files that hold nothing: that they are there says it all."""
+RUN_MODE = 0o750
 
 
 def carry_out(
@@ -30,7 +33,7 @@ def carry_out(
             with path.open("ab") as file:
                 file.write(action.data + b"\n")
         case actions.MakeLink():
-            Path(action.target).mkdir(parents=True, exist_ok=True)
+            Path(action.target).mkdir(RUN_MODE, parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             sandbox.link(path, Path(action.target))
         case actions.RemoveFile():
@@ -41,7 +44,8 @@ def write(path: Path, data: bytes) -> None:
     """Replace a file's contents atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+    mode = FILE_MODE if data else MARKER_MODE
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
     new.replace(path)
