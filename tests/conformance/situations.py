@@ -16,7 +16,7 @@ from . import transcripts
 from .cluster import eventually
 from .custom_executor import RUNNING, executor_info, executor_task
 from .scheduler import NEVER, Json, Scheduler, command_task, scalar, small
-from .wire import Response, request
+from .wire import JSON_HEADERS, Response, request
 
 if TYPE_CHECKING:
     from .pocket import Daemon, PocketCluster
@@ -30,7 +30,9 @@ LATER_FOLDERS = (
     "master/tasks_done",
 )
 AGENT_FLAGS = {"executor_registration_timeout": "1mins"}  # Mesos' default, as in the recordings
-IDLE_FOLDERS = ("agent/idle", "master/idle")
+IDLE_FOLDERS = ("agent/idle", "master/http", "master/idle")
+TEARDOWN = "master/operator_api/TEARDOWN.json"
+DISCONNECTED = "master/agent_disconnected.json"
 GROUP = ("g1", "g2")
 T_SLEEP: Json = {
     "labels": {"labels": [{"key": "k", "value": "v"}, {"key": "only-key"}]},
@@ -85,6 +87,11 @@ class Replay:
     def ask(self, folder: str, daemon: Daemon) -> None:
         """Make the requests of a situation's recordings."""
         for name in requests(folder):
+            self.ask_for(name, daemon)
+
+    def ask_for(self, name: str, daemon: Daemon) -> None:
+        """Make the request of one recording."""
+        if name not in self.answers:
             asked = self.translate(transcripts.load(name)["request"])
             headers = dict(asked.get("headers", []))
             self.answers[name] = request(
@@ -114,7 +121,8 @@ def replay_idle(run: PocketCluster) -> Replay:
     run.cluster()
     replay = Replay(run, situation="master/idle")
     replay.learn(master, agent)
-    replay.ask("master/idle", master)
+    for folder in ("master/idle", "master/http"):
+        replay.ask(folder, master)
     replay.ask("agent/idle", agent)
     return replay
 
@@ -144,7 +152,7 @@ def replay_all(run: PocketCluster) -> Replay:
     eventually(lambda: not _executors(second), "the group's executor gone")
     eventually(lambda: len(_of(cluster.framework(framework_id))) == 1, "one executor known")
     replay.ask("master/tasks_done", master)
-    app.accepted("TEARDOWN")
+    replay.ask_for(TEARDOWN, master)
     app.wait_ended()
     eventually(lambda: not _frameworks(first), "framework gone from its agent")
     replay.ask("master/framework_completed", master)
@@ -156,6 +164,36 @@ def replay_all(run: PocketCluster) -> Replay:
     eventually(lambda: cluster.state()["activated_slaves"] == 2, "agent back")
     replay.ask("master/agent_back", master)
     return replay
+
+
+def replay_disconnected(run: PocketCluster) -> Replay:
+    """Bring about the moment after an agent's death, before it counts as unreachable."""
+    master = run.start_master()
+    flags = {"resources": "cpus:2;mem:1024;ports:[31000-32000]", "attributes": ""}
+    agent = run.start_agent(str(master.address), **AGENT_FLAGS, **flags)
+    cluster = run.cluster()
+    replay = Replay(run)
+    replay.names = {transcripts.load(DISCONNECTED)["GET /state"]["id"]: cluster.state()["id"]}
+    for old, new in (("5050", master), ("5051", agent)):
+        replay.names[f"127.0.0.1:{old}"] = str(new.address)
+    info = {"user": cluster.user, "name": "disc", "roles": ["r"], "checkpoint": True}
+    info["capabilities"] = [{"type": name} for name in ("PARTITION_AWARE", "MULTI_ROLE")]
+    scheduler = Scheduler(master.address, info)
+    offer = scheduler.offer()
+    scheduler.launch(offer, command_task("d1", offer["agent_id"]["value"], "sleep 1000"))
+    scheduler.wait_status("d1", "TASK_RUNNING")
+    scheduler.offer()
+    agent.kill()
+    eventually(lambda: not cluster.state()["activated_slaves"], "agent disconnected")
+    for path in ("/state", "/slaves", "/tasks"):
+        replay.answers[f"GET {path}"] = cluster.get(path)
+    body = {"type": "GET_AGENTS"}
+    replay.answers["GET_AGENTS"] = request(master.address, "POST", "/api/v1", body, JSON_HEADERS)
+    replay.answers[METRICS] = cluster.get("/metrics/snapshot")
+    return replay
+
+
+METRICS = "metrics (master/slaves*, master/tasks*)"
 
 
 def _launch_all(app: Scheduler, master_id: str) -> None:
