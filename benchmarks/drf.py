@@ -1,9 +1,9 @@
 """Dominant resource fairness on a running lab: two frameworks share it, and a table grows.
 
 The example of the paper: 9 CPUs and 18 GB, tasks of <1 CPU, 4 GB> for framework A and of <3 CPUs,
-1 GB> for B. On the lab each agent is such a cluster in small; without a lab a mesos-local is
-started that has just that. Prints each launch as it happens and draws the dominant shares over
-time. No task computes anything.
+1 GB> for B. On the lab each agent is such a cluster in small, one filled after the other; without
+a lab a mesos-local is started that has just that. Prints each launch as it happens and draws the
+dominant shares over time. No task computes anything.
 """
 
 import argparse
@@ -52,16 +52,17 @@ class Cluster:
     master: str
     account: dict[str, str]
     user: str
-    agents: list[dict[str, float]]
+    agents: dict[str, dict[str, float]]
+    """Their resources, by id."""
 
     @property
     def total(self) -> dict[str, float]:
         """What all agents have."""
-        return {name: sum(agent[name] for agent in self.agents) for name in PAPER}
+        return {name: sum(agent[name] for agent in self.agents.values()) for name in PAPER}
 
     def demand(self, framework: str) -> dict[str, float]:
         """Return a task's size: that part of the smallest agent that the paper's has of it all."""
-        least = {name: min(agent[name] for agent in self.agents) for name in PAPER}
+        least = {name: min(agent[name] for agent in self.agents.values()) for name in PAPER}
         part = {name: least[name] * DEMANDS[framework][name] / PAPER[name] for name in PAPER}
         return {"cpus": int(part["cpus"] * 1000) / 1000, "mem": int(part["mem"])}
 
@@ -107,7 +108,11 @@ def reached(addresses: Sequence[str], account: dict[str, str], user: str) -> Clu
         asked = urllib.request.Request(f"http://{address}/slaves", headers=headers)
         try:
             with urllib.request.urlopen(asked, timeout=5) as page:  # goes on to the leader
-                agents = [one["resources"] for one in json.load(page)["slaves"] if one["active"]]
+                agents = {
+                    one["id"]: one["resources"]
+                    for one in json.load(page)["slaves"]
+                    if one["active"]
+                }
                 leader = page.url.removeprefix("http://").partition("/")[0]
         except (urllib.error.URLError, OSError):
             continue
@@ -140,7 +145,12 @@ def local() -> Iterator[str]:
 def framework(name: str, cluster: Cluster, told: queue.SimpleQueue[Any]) -> Iterator[Framework]:
     """Run a framework; what it tells goes into the queue with its name."""
     demand = cluster.demand(name)
-    given = {"master": cluster.master, "user": cluster.user, "role": f"drf-{name.lower()}"}
+    given = {
+        "master": cluster.master,
+        "agents": list(cluster.agents),
+        "user": cluster.user,
+        "role": f"drf-{name.lower()}",
+    }
     with subprocess.Popen(
         [sys.executable, HERE / "drf_framework.py"],
         stdin=subprocess.PIPE,
@@ -181,7 +191,7 @@ def share(both: dict[str, Framework], told: queue.SimpleQueue[Any], quiet: float
             name, event = _next(told, left)
         except queue.Empty:
             break
-        change = {"offer": int(event.get("fits", False)), "lost": -1}.get(event["what"], 0)
+        change = {"launched": 1, "lost": -1}.get(event["what"], 0)
         if change:
             last = time.monotonic()
             both[name].tasks += change

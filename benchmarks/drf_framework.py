@@ -2,9 +2,9 @@
 
 A program of its own: PyMesos takes SIGINT over when imported, and two drivers in one process mix
 up their streams. The first line of standard input says what it is, as one JSON object with master,
-user, role, cpus and mem (MB), and principal and secret where the master wants them; at the
-second it asks for offers, at the third it answers them; its end ends the framework and its tasks.
-Standard output has one JSON object for each thing that happens.
+user, role, cpus and mem (MB), agents (ids, to fill in this order), and principal and secret where
+the master wants them; at the second it asks for offers, at the third it answers them; its end ends
+the framework and its tasks. Standard output has one JSON object for each thing that happens.
 """
 
 import json
@@ -18,10 +18,15 @@ DAY = 24 * 3600
 
 
 class Greedy(Scheduler):  # type: ignore[misc]  # PyMesos has no types
-    """Launches one task of each offer that has room for one, as the paper's progressive filling."""
+    """Launches one task of each offer that has room for one, as the paper's progressive filling.
 
-    def __init__(self, wanted: dict[str, float]) -> None:
+    It fills agent after agent: were all offered at once, each of two frameworks would be handed
+    some, whoever has less, and what is left on several of them may fit on none.
+    """
+
+    def __init__(self, wanted: dict[str, float], agents: list[str]) -> None:
         self.wanted = wanted
+        self.agents = agents
         self.begun = False
         self.answering = threading.Event()
         self.tasks = 0
@@ -31,22 +36,26 @@ class Greedy(Scheduler):  # type: ignore[misc]  # PyMesos has no types
         tell("registered")
 
     def resourceOffers(self, driver: Any, offers: list[Any]) -> None:  # noqa: N802 PyMesos' name
-        """Take a task's worth of each offer and leave the rest to others at once."""
+        """Take a task's worth of the agent in turn and leave the rest to others at once."""
         if not self.begun:
             driver.declineOffer([offer["id"] for offer in offers], {"refuse_seconds": DAY})
             return
         self.answering.wait()
         for offer in offers:
-            free = {
-                one["name"]: one.get("scalar", {}).get("value", 0) for one in offer["resources"]
-            }
-            fits = all(free.get(name, 0) >= amount for name, amount in self.wanted.items())
-            if fits:
+            if offer["agent_id"]["value"] not in self.agents[:1]:
+                driver.declineOffer(offer["id"], {"refuse_seconds": 1})
+            elif self.fits(offer):
                 self.tasks += 1
                 driver.launchTasks(offer["id"], [self.task(offer)], {"refuse_seconds": 0})
+                tell("launched")
             else:
-                driver.declineOffer(offer["id"])
-            tell("offer", fits=fits)
+                driver.declineOffer(offer["id"], {"refuse_seconds": DAY})
+                del self.agents[0]
+
+    def fits(self, offer: Any) -> bool:
+        """Whether there is room for a task."""
+        free = {one["name"]: one.get("scalar", {}).get("value", 0) for one in offer["resources"]}
+        return all(free.get(name, 0) >= amount for name, amount in self.wanted.items())
 
     def task(self, offer: Any) -> dict[str, Any]:
         """Return a task that only takes up room."""
@@ -80,7 +89,7 @@ def tell(what: str, **details: Any) -> None:
 def main() -> None:
     """Take part until standard input ends."""
     given = json.loads(sys.stdin.readline())
-    scheduler = Greedy({"cpus": given["cpus"], "mem": given["mem"]})
+    scheduler = Greedy({"cpus": given["cpus"], "mem": given["mem"]}, given["agents"])
     framework = {
         "user": given["user"],
         "name": f"DRF, {given['role']}",
