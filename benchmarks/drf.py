@@ -191,7 +191,7 @@ def share(both: dict[str, Framework], told: queue.SimpleQueue[Any], quiet: float
             name, event = _next(told, left)
         except queue.Empty:
             break
-        change = {"launched": 1, "lost": -1}.get(event["what"], 0)
+        change = {"launches": 1, "lost": -1}.get(event["what"], 0)
         if change:
             last = time.monotonic()
             both[name].tasks += change

@@ -46,8 +46,8 @@ class Greedy(Scheduler):  # type: ignore[misc]  # PyMesos has no types
                 driver.declineOffer(offer["id"], {"refuse_seconds": 1})
             elif self.fits(offer):
                 self.tasks += 1
+                tell("launches")  # first: the other one's turn comes with the launch
                 driver.launchTasks(offer["id"], [self.task(offer)], {"refuse_seconds": 0})
-                tell("launched")
             else:
                 driver.declineOffer(offer["id"], {"refuse_seconds": DAY})
                 del self.agents[0]
