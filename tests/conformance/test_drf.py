@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,24 +32,39 @@ RESOURCES = {"cpus": 9.0, "mem": 18432.0}
 class Sharing:
     """One recorded run: how it was set up, who launched in turn, and the metrics at its end."""
 
-    name: str
+    recording: str
+    metrics: str
     picks: str
     weights: dict[str, float]  # where they are not all 1
     shares: dict[str, float]  # dominant share of each role by its weight, in the end
 
     @property
-    def recording(self) -> str:
-        return f"drf/{self.name}.json"
-
-    @property
-    def metrics(self) -> str:
-        return f"drf/{self.name}.allocator_metrics.json"
+    def name(self) -> str:
+        return Path(self.recording).stem
 
 
 RUNS = (
-    Sharing("weights_1_1", "ababa", {}, {"a": 2 / 3, "b": 2 / 3}),
-    Sharing("weights_2_1", "abaab", {"a": 2.0, "b": 1.0}, {"a": 1 / 3, "b": 2 / 3}),
-    Sharing("weights_3_1", "abaaa", {"a": 3.0, "b": 1.0}, {"a": 8 / 27, "b": 1 / 3}),
+    Sharing(
+        "drf/weights_1_1.json",
+        "drf/weights_1_1.allocator_metrics.json",
+        "ababa",
+        {},
+        {"a": 2 / 3, "b": 2 / 3},
+    ),
+    Sharing(
+        "drf/weights_2_1.json",
+        "drf/weights_2_1.allocator_metrics.json",
+        "abaab",
+        {"a": 2.0, "b": 1.0},
+        {"a": 1 / 3, "b": 2 / 3},
+    ),
+    Sharing(
+        "drf/weights_3_1.json",
+        "drf/weights_3_1.allocator_metrics.json",
+        "abaaa",
+        {"a": 3.0, "b": 1.0},
+        {"a": 8 / 27, "b": 1 / 3},
+    ),
 )
 
 

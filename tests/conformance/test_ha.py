@@ -127,6 +127,36 @@ def test_all_masters_name_one_leader(highly_available: HighlyAvailable) -> None:
     assert leading == [highly_available.cluster.master]
 
 
+RAW = "ha/redirect_raw.txt"
+REDIRECT_HEADERS = [("Date", None), ("Location", "//$LEADER/master/state"), ("Content-Length", "0")]
+
+
+def redirect_problems(found: Response, leader: str) -> list[str]:
+    """Hold a redirect's headers, their order included, against what they must be."""
+    wanted = [
+        (name, value and value.replace("$LEADER", leader)) for name, value in REDIRECT_HEADERS
+    ]
+    seen = [(name, None if name == "Date" else value) for name, value in found.headers]
+    return [] if (found.status, seen, found.body) == (307, wanted, "") else [f"{found}"]
+
+
+@pytest.mark.transcript(RAW)
+def test_redirect_on_the_wire(follower: Address) -> None:
+    """Date, Location, Content-Length, and no body: some clients read no further."""
+    leader = (request(follower, "GET", "/redirect").header("Location") or "").removeprefix("//")
+    assert redirect_problems(request(follower, "GET", "/master/state"), leader) == []
+
+
+@transcripts.recorded
+@pytest.mark.transcript(RAW)
+def test_real_mesos_redirects_so_on_the_wire() -> None:
+    """The recorded bytes are those asserted here."""
+    lines = (transcripts.ROOT / RAW).read_text().replace("\\r\\n", "").splitlines()
+    headers = tuple(tuple(line.split(": ", 1)) for line in lines[1:] if line)
+    found = Response(int(lines[0].split()[1]), "Temporary Redirect", headers, "")
+    assert redirect_problems(found, "127.0.0.1:5052") == []
+
+
 @pytest.fixture(scope="module")
 def leaderless(highly_available: HighlyAvailable) -> Iterator[Address]:
     """A master whose ZooKeeper is not there."""

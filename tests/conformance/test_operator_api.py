@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from . import transcripts
 from .cluster import eventually
-from .expect import JSON_TYPE, TEXT_TYPE, Reply, refused
+from .expect import JSON_TYPE, NOT_FOUND, TEXT_TYPE, Reply, not_allowed, refused
 from .scheduler import command_task
-from .wire import Address, Response, request
+from .wire import Address, EventStream, Response, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,6 +159,46 @@ def test_the_logging_level_is_changed_for_a_while(own_cluster: PocketCluster, wh
     eventually(
         lambda: answer(daemon.address, "GET_LOGGING_LEVEL") == {"level": 0}, "the level as before"
     )
+
+
+DEEPER = "master/http/unknown_path_with_body.json"
+NO_TYPE = refused(400, "Failed to validate master::Call: Expecting 'type' to be present")
+PATHS = {
+    "POST /nosuch with a JSON body": ("POST", "/nosuch", {"a": 1}, NOT_FOUND),
+    "POST /nosuch empty": ("POST", "/nosuch", "", NOT_FOUND),
+    "POST /api/v1/nosuch": ("POST", "/api/v1/nosuch", {"a": 1}, NO_TYPE),
+    "GET /api/v1/nosuch": ("GET", "/api/v1/nosuch", None, not_allowed("GET", "POST")),
+}
+
+
+@pytest.mark.transcript(DEEPER)
+@pytest.mark.parametrize("name", PATHS)
+def test_deeper_paths_reach_the_api(cluster: Cluster, name: str) -> None:
+    """What lies below /api/v1 and is no API of its own is the operator API; a body is let go."""
+    method, path, body, reply = PATHS[name]
+    assert reply.problems(request(cluster.master, method, path, body, JSON_HEADERS)) == []
+
+
+@pytest.mark.transcript(DEEPER)
+def test_another_name_than_schedulers_opens_the_operators_stream(cluster: Cluster) -> None:
+    """A scheduler that mistypes its path subscribes as an operator."""
+    stream = EventStream(cluster.master, "/api/v1/schedulerx", {"type": "SUBSCRIBE"}, JSON_HEADERS)
+    try:
+        assert "get_state" in json.loads(next(stream.records()))["subscribed"]
+    finally:
+        stream.close()
+
+
+@transcripts.recorded
+@pytest.mark.transcript(DEEPER)
+@pytest.mark.parametrize("name", PATHS)
+def test_real_mesos_routes_so(name: str) -> None:
+    """The recorded request is the one made here, and so is its answer."""
+    method, path, body, reply = PATHS[name]
+    entry = transcripts.load(DEEPER)[name]
+    assert (entry["request"]["method"], entry["request"]["path"]) == (method, path)
+    assert entry["request"].get("body") == body
+    assert reply.problems(transcripts.response(entry["response"])) == []
 
 
 TOGGLE = "/logging/toggle"
