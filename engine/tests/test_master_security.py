@@ -253,6 +253,6 @@ def test_an_executor_that_is_not_shown_leaves_an_empty_object() -> None:
     blind = Viewer(acls(**lists), "ops")
     (shown,) = views.frameworks(world.core.state, blind)["frameworks"]
     assert shown["executors"] == [{}]
-    assert operator_views.executors(world.core.state, blind) == {}
+    assert operator_views.executors(world.core.state, blind) == {"executors": []}
     (shown,) = views.frameworks(world.core.state, Viewer(STRICT, "ops"))["frameworks"]
     assert [one["executor_id"] for one in shown["executors"]] == ["e"]

@@ -137,13 +137,6 @@ def test_invalid_task_gets_task_error_from_the_master(
             "ExecutorInfo has an invalid FrameworkID (Actual: bogus vs Expected: FRAMEWORK)",
         ),
         ({"executor_id": {"value": ""}}, "ID must not be empty"),
-        (
-            {"resources": small(float("inf"))},
-            (
-                "Resource 'cpus:inf' is invalid: Invalid scalar resource: "
-                "value is not a finite number"
-            ),
-        ),
     ],
 )
 def test_invalid_executor_gets_task_error(fields: dict[str, object], sentence: str) -> None:

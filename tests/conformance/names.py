@@ -129,7 +129,6 @@ AGENT_METRICS = words(
 ABSENT_METRICS = re.compile(
     r"(allocator|allocator/mesos)/event_queue_dispatches|allocator/mesos/allocation_run_latency_ms.*"
     r"|(containerizer|resource_provider_manager)/.*|frameworks/.+/messages_\w+"
-    r"|master/frameworks/.*"
 )
 """Metrics of parts that the tests of this suite do not ask for."""
 

@@ -128,7 +128,8 @@ def problems(replay: Replay, name: str) -> list[str]:
     if differences or wanted is None:
         return differences + ([] if recorded.body == found.body else [f"body: {found.body!r:.200}"])
     if "metrics" in name.lower():
-        return metric_problems(metrics_of(wanted), metrics_of(decoded(found.body)))
+        names = metrics_of(replay.translate(wanted))
+        return metric_problems(names, metrics_of(decoded(found.body)))
     return LIKENESS.differences(replay.translate(wanted), decoded(found.body))
 
 

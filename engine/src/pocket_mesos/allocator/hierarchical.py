@@ -107,6 +107,10 @@ class HierarchicalAllocator:
             slot.suppressed.add(role)
             self._books.order_in(framework, role)
 
+    def suppressed(self, framework: str) -> frozenset[str]:
+        """Return the roles in which a framework gets no offers, as it has asked."""
+        return frozenset(self._books.frameworks[framework].suppressed)
+
     def revive(self, framework: str, roles: Iterable[str] = ()) -> None:
         """Drop filters and suppression in ``roles``, or in all roles."""
         slot = self._books.frameworks[framework]

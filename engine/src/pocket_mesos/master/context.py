@@ -8,7 +8,7 @@ whoever else decides about them waits for his turn (``postpone``).
 from collections.abc import Callable, Iterable, Sequence
 
 from pocket_mesos.allocator import HierarchicalAllocator
-from pocket_mesos.master import actions
+from pocket_mesos.master import actions, framework_metrics
 from pocket_mesos.master.events import Timer
 from pocket_mesos.master.state import Agent, Config, Framework, State
 from pocket_mesos.protocol import link, scheduler
@@ -57,6 +57,7 @@ class Master:
     def send(self, framework: Framework, event: scheduler.Event) -> None:
         """Send an event to a framework if it is connected."""
         if framework.stream_id is not None:
+            framework_metrics.told(framework, event)
             self.actions.append(actions.SendToScheduler(stream_id=framework.stream_id, event=event))
 
     def send_update(self, framework: Framework, status: TaskStatus) -> None:

@@ -12,6 +12,7 @@ from pocket_mesos.master import (
     agents,
     deactivation,
     events,
+    framework_metrics,
     frameworks,
     launching,
     offers,
@@ -111,6 +112,7 @@ def _scheduler_called(m: Master, event: events.SchedulerCalled) -> None:
             f"ID currently associated with framework ID {framework.id}",
         )
     else:
+        framework_metrics.called(framework, call)
         _CALLS[call.type](m, framework, call)
 
 

@@ -1,7 +1,7 @@
 """ACCEPT and DECLINE: what a framework does with its offers."""
 
 from pocket_mesos.authorization import user_of_task
-from pocket_mesos.master import offers, subscribers, tasks
+from pocket_mesos.master import framework_metrics, offers, subscribers, tasks
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.state import Agent, Executor, Framework, Offer, Task
 from pocket_mesos.master.validation import task as validation
@@ -222,6 +222,7 @@ class _Launch:
             agent_id=info.agent_id.value,
         )
         self._m.count("tasks_error")
+        framework_metrics.ended(self._framework, TaskState.TASK_ERROR)
         self._m.send_update(self._framework, status)
 
 

@@ -3,7 +3,7 @@
 import os
 
 from pocket_mesos.flags import parse_duration
-from pocket_mesos.master import summary
+from pocket_mesos.master import framework_metrics, summary
 from pocket_mesos.master.core import Core
 from pocket_mesos.master.runner import Runner
 from pocket_mesos.master.state import FrameworkState, State
@@ -132,6 +132,7 @@ def snapshot(runner: Runner) -> dict[str, float]:
     shown |= _registrar(runner)
     if runner.core is not None:
         shown |= _roles(runner.core, runner.now)
+        shown |= _each_framework(runner.core)
     shown["master/outstanding_offers"] = float(len(known.offers))
     shown["master/operator_event_stream_subscribers"] = float(len(known.subscribers))
     return dict(sorted(shown.items()))
@@ -173,6 +174,17 @@ def _frameworks(known: State) -> dict[str, float]:
         "master/frameworks_disconnected": float(len(states) - active),
         "master/frameworks_inactive": float(len(states) - active),
     }
+
+
+def _each_framework(core: Core) -> dict[str, float]:
+    shown: dict[str, float] = {}
+    if not core.config.framework_metrics:
+        return shown
+    for one in core.state.frameworks.values():
+        shown |= framework_metrics.shown(one, core.allocator.suppressed(one.id))
+    for one in core.state.completed_frameworks.values():
+        shown |= framework_metrics.shown(one, ())
+    return shown
 
 
 def _tasks(known: State) -> dict[str, float]:

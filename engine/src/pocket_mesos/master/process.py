@@ -224,6 +224,7 @@ class MasterProcess:
             max_agent_ping_timeouts=flags.max_agent_ping_timeouts,
             agent_reregister_timeout=flags.agent_reregister_timeout,
             max_completed_frameworks=flags.max_completed_frameworks,
+            framework_metrics=flags.publish_per_framework_metrics,
             max_completed_tasks=flags.max_completed_tasks_per_framework,
             max_unreachable_tasks=flags.max_unreachable_tasks_per_framework,
             root_submissions=flags.root_submissions,

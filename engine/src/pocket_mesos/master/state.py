@@ -4,7 +4,7 @@ Records are mutable and plain; only the core's modules change them. Lookups that
 dictionaries, never scans.
 """
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -158,6 +158,8 @@ class Framework:
     offers: set[str] = field(default_factory=set)
     epoch: int = 0
     """Counts connections, so that failover timers of a former one are known as such."""
+    counters: Counter[str] = field(default_factory=Counter)
+    """What it has done and was told; see ``framework_metrics``."""
 
     @property
     def connected(self) -> bool:
@@ -216,6 +218,8 @@ class Config:
     authorizer: Authorizer = OPEN
     max_subscribers: int = 1000
     """Operators' event streams at a time."""
+    framework_metrics: bool = True
+    """Whether /metrics/snapshot shows each framework."""
     weights: tuple[tuple[str, float], ...] = ()
     """Of roles, for a registry that has none."""
     registry_gc_interval: float = 900.0

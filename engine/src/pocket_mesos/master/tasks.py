@@ -1,6 +1,6 @@
 """Tasks: from ACCEPT through status updates to their acknowledged end."""
 
-from pocket_mesos.master import subscribers
+from pocket_mesos.master import framework_metrics, subscribers
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.state import Agent, Executor, Framework, Task
 from pocket_mesos.protocol import link, mesos, scheduler
@@ -95,6 +95,7 @@ def enter_status(
     task.statuses.append(replace(status, data=None))
     if task.terminal and not was_terminal:
         m.count(f"tasks_{task.state.value.removeprefix('TASK_').lower()}")
+        framework_metrics.ended(m.state.frameworks[task.framework_id], task.state)
         m.allocator.recover(task.framework_id, task.role, agent.id, task.resources)
         m.want_allocation([agent.id])
     if not again:

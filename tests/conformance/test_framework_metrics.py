@@ -1,0 +1,93 @@
+"""What /metrics/snapshot counts of each framework: its calls, events, offers and tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+
+from . import transcripts
+from .cluster import eventually
+from .scheduler import NEVER, command_task
+
+if TYPE_CHECKING:
+    from .cluster import Cluster
+    from .scheduler import Scheduler
+
+RUNNING = "master/running/GET_metrics_snapshot.json"
+GONE = "master/agent_back/GET_metrics_snapshot.json"
+
+
+def own(metrics: dict[str, float], name: str, framework_id: str) -> dict[str, float]:
+    """Pick the metrics of one framework."""
+    prefix = f"master/frameworks/{quote(name, safe='')}/{framework_id}/"
+    found = ((key.removeprefix(prefix), it) for key, it in metrics.items() if prefix in key)
+    return dict(found)
+
+
+def metrics_of(cluster: Cluster, scheduler: Scheduler) -> dict[str, float]:
+    snapshot = cluster.get("/metrics/snapshot").json()
+    return own(snapshot, scheduler.framework_info["name"], scheduler.framework_id)
+
+
+def balance(found: dict[str, float]) -> list[str]:
+    """Say which sums are not those of their parts."""
+    return [
+        total
+        for total in ("calls", "events", "operations")
+        if found[total] != sum(it for key, it in found.items() if key.startswith(f"{total}/"))
+    ]
+
+
+@pytest.mark.transcript(RUNNING)
+def test_a_framework_is_counted(cluster: Cluster) -> None:
+    """Each call, event, offer, operation and task once, by its kind; what is over stays counted."""
+    scheduler = cluster.subscribe("counted")
+    agent_id = cluster.agent.agent_id
+    lasting = command_task("lasting", agent_id, "sleep 1000")
+    tasks = (lasting, command_task("ended", agent_id, "exit 0"))
+    scheduler.launch(scheduler.offer(), *tasks, refuse_seconds=NEVER)
+    scheduler.wait_status("lasting", "TASK_RUNNING")
+    scheduler.wait_status("ended", "TASK_FINISHED")
+    scheduler.accepted("SUPPRESS")
+    updates = len([event for event in scheduler.events if event.kind == "UPDATE"])
+    (role,) = scheduler.framework_info["roles"]
+    wanted = {
+        "calls/accept": 1,
+        "calls/acknowledge": updates,
+        "calls/decline": 0,
+        "calls/subscribe": 1,
+        "calls/suppress": 1,
+        "events/offers": len([event for event in scheduler.events if event.kind == "OFFERS"]),
+        "events/subscribed": 1,
+        "events/update": updates,
+        "offers/accepted": 1,
+        "operations/launch": 1,
+        f"roles/{role}/suppressed": 1,
+        "subscribed": 1,
+        "tasks/active/task_running": 1,
+        "tasks/terminal/task_finished": 1,
+    }
+    found = metrics_of(cluster, scheduler)
+    assert {key: found.get(key) for key in wanted} == wanted
+    assert balance(found) == []
+    scheduler.accepted("TEARDOWN")
+    eventually(lambda: cluster.completed(scheduler.framework_id), "the framework's end")
+    found = metrics_of(cluster, scheduler)
+    assert (found["subscribed"], found["tasks/active/task_running"]) == (0, 0)
+    assert (found["tasks/terminal/task_finished"], found["tasks/terminal/task_killed"]) == (1, 1)
+
+
+@transcripts.recorded
+@pytest.mark.transcript(RUNNING)
+@pytest.mark.parametrize("name", [RUNNING, GONE])
+def test_real_mesos_counts_so(name: str) -> None:
+    """The recorded sums are those of their parts, and what is over stays counted."""
+    metrics = transcripts.body(name)
+    (key,) = [key for key in metrics if key.endswith("/calls")]
+    framework_id = key.split("/")[-2]
+    found = own(metrics, "app", framework_id)
+    assert balance(found) == []
+    assert found["subscribed"] == (1 if name == RUNNING else 0)
+    assert found["tasks/terminal/task_finished"] == 1
