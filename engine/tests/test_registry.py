@@ -94,6 +94,16 @@ async def test_what_comes_during_a_write_is_written_together() -> None:
     work.cancel()
 
 
+async def test_a_flood_is_written_in_pieces() -> None:
+    """registry_store_timeout is for a write, however many agents come at once."""
+    store = SlowStore()
+    one = registrar(store)
+    await one.recover(INFO)
+    await written(one, *([weight(f"r{number}", 1.0)] for number in range(2500)))
+    assert store.batches == [1, 1000, 1000, 500]
+    assert len(weights(one.registry)) == 2500
+
+
 async def test_a_registry_that_cannot_be_read_in_time_is_an_error() -> None:
     """registry_fetch_timeout; the message is Mesos'."""
     with pytest.raises(RegistryError, match=r"^Failed to perform fetch within 10ms$"):

@@ -1,6 +1,6 @@
 """Reads the registry for a new leader, and writes for it without holding it up.
 
-Changes wait while a write is under way; then all that have come are written at once, as Mesos does.
+Changes wait while a write is under way; then those that have come are written at once, as in Mesos.
 Who asked for a change is told when it is safe, and acts only then.
 """
 
@@ -20,6 +20,10 @@ from pocket_mesos.registry.records import Capability, Change, Key, Registry
 from pocket_mesos.registry.store import Store, Write
 
 _log = logging.getLogger(__name__)
+
+_MAX_BATCH = 1000
+"""Operations of one write, so that it is the store's pace that ``store_timeout`` judges, and not
+how many agents come at once."""
 
 Stored = Callable[[float], None]
 """Is told how long a write took, in milliseconds."""
@@ -87,8 +91,9 @@ class Registrar:
         """
         while True:
             await self._asked.wait()
-            self._asked.clear()
-            batch, self._queue = self._queue, []
+            batch, self._queue = self._queue[:_MAX_BATCH], self._queue[_MAX_BATCH:]
+            if not self._queue:
+                self._asked.clear()
             began = time.perf_counter()
             await self._write([changes for changes, _ in batch])
             stored((time.perf_counter() - began) * 1000)
