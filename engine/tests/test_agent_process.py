@@ -790,6 +790,18 @@ async def test_a_damaged_checkpoint_is_named_or_left_out(master: FakeMaster, age
     assert (await agent.get("/metrics/snapshot"))["slave/recovery_errors"] == 1.0
 
 
+async def test_flags_that_are_refused_change_nothing_on_disk(
+    master: FakeMaster, agents: Start
+) -> None:
+    """Neither folders nor cgroups are made for an agent that does not start."""
+    agent = agents(isolation="posix/cpu,cgroups/nosuch")
+    assert await agent.wait() == 1
+    assert "Unknown or unsupported isolator 'cgroups/nosuch'" in agent.log.read_text()
+    assert not agent.work_dir.exists()
+    assert not (agent.folder / "run").exists()
+    assert not agent.cgroups()
+
+
 async def test_recover_cleanup_ends_executors_and_exits(master: FakeMaster, agents: Start) -> None:
     """Before an upgrade that can't reconnect."""
     agent = agents()

@@ -1,13 +1,16 @@
 """Executors read events however the network cuts them."""
 
 import json
+import socket
+import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pocket_mesos.executors.base import duration
 from pocket_mesos.executors.task import describe
-from pocket_mesos.executors.transport import Chunks, Records
+from pocket_mesos.executors.transport import Agent, Chunks, LostError, Records
 from pocket_mesos.flags.types import DURATION
 
 messages = st.lists(
@@ -47,3 +50,41 @@ def test_wait_statuses_in_words() -> None:
     assert describe(3 << 8) == "exited with status 3"
     assert describe(15) == "terminated with signal Terminated"
     assert describe(11 | 0x80) == "terminated with signal Segmentation fault (core dumped)"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"POST /api/v1/executor HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+        b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+    ],
+)
+def test_who_answers_otherwise_than_an_agent_is_none(answer: bytes) -> None:
+    """The executor lives on, and tries again while its agent may come back."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(LostError):
+            Agent(f"127.0.0.1:{listener.getsockname()[1]}").subscribe({})
+        thread.join()
+
+
+def test_a_port_that_was_connected_to_itself_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may do that where no agent listens; only its choice is made here."""
+    own = socket.socket()
+    own.bind(("127.0.0.1", 0))
+    own.connect(own.getsockname())
+    monkeypatch.setattr(socket, "create_connection", lambda *_: own)
+    with pytest.raises(LostError, match="nobody listens"):
+        Agent("127.0.0.1:1").subscribe({})
+    assert own.fileno() == -1

@@ -16,7 +16,12 @@ from pocket_mesos.containerizer import devices
 from pocket_mesos.containerizer.cgroups import files
 from pocket_mesos.containerizer.config import Limits
 from pocket_mesos.containerizer.errors import IsolationError, LaunchError
-from pocket_mesos.containerizer.isolators import blkio, controllers2
+from pocket_mesos.containerizer.isolators import (
+    IsolationSettings,
+    blkio,
+    controllers2,
+    create,
+)
 from pocket_mesos.containerizer.isolators.factory import names
 from pocket_mesos.protocol.mesos import ContainerInfo, Volume
 
@@ -398,6 +403,37 @@ async def test_host_volumes_appear_where_they_are_wanted(labs: Labs, tmp_path: P
     assert str(over) not in text_of("/proc/self/mountinfo")
 
 
+@pytest.fixture
+def shared_mount(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose mounts are handed on, as those of most machines are."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    run("mount", "--bind", str(folder), str(folder))
+    run("mount", "--make-shared", str(folder))
+    yield folder
+    run("umount", "--recursive", str(folder))
+
+
+@namespaces
+async def test_mounts_of_the_machine_show_up_and_those_of_containers_do_not(
+    labs: Labs, shared_mount: Path
+) -> None:
+    """Whatever the machine mounts later can be used; nothing of a container leaks."""
+    lab = labs("filesystem/linux")
+    later, over = shared_mount / "later", shared_mount / "over"
+    for folder in (later, over):
+        folder.mkdir()
+    container = await lab.launch(
+        f"echo up; while ! test -e {later}/seen; do sleep 0.05; done",
+        container=volumes(Volume(container_path=str(over), host_path="/etc", mode="RO")),
+    )
+    await until(lambda: lab.output(container) == "up\n")
+    assert list(over.iterdir()) == []
+    run("mount", "-t", "tmpfs", "none", str(later))
+    (later / "seen").touch()
+    assert (await lab.end(container)).status == 0
+
+
 @namespaces
 @pytest.mark.parametrize(
     ("volume", "message"),
@@ -480,6 +516,53 @@ async def test_the_environment_reaches_the_program_and_nothing_before_it(labs: L
 
 
 # --- version 2, as far as plain files go ---------------------------------------------------------
+
+
+def version2(base: Path) -> IsolationSettings:
+    """A hierarchy of plain files that offers what kernels offer."""
+    for folder in (base, base / "mesos"):
+        folder.mkdir(exist_ok=True)
+        for control in ("cgroup.subtree_control", "cgroup.procs"):
+            (folder / control).touch()
+    (base / "cgroup.controllers").write_text("cpuset cpu io memory pids misc\n")
+    return IsolationSettings(hierarchy=base, root="mesos", enable_cfs=False, destroy_timeout=1)
+
+
+def test_all_of_version_2_is_what_its_kernel_offers(tmp_path: Path) -> None:
+    """Each controller that there is an isolator for; io where the older version has blkio."""
+    _, made = create("cgroups/all,posix/rlimits", "linux", version2(tmp_path))
+    assert {one.name for one in made} == {
+        "filesystem/posix",
+        "posix/rlimits",
+        "cgroups/cpu",
+        "cgroups/mem",
+        "cgroups/pids",
+        "cgroups/cpuset",
+        "cgroups/io",
+    }
+
+
+@pytest.mark.parametrize(
+    ("launcher", "isolation", "message"),
+    [
+        ("linux", "cgroups/devices", "lacks the isolator 'cgroups/devices' on cgroup v2"),
+        ("linux", "cgroups/blkio", "lacks the isolator 'cgroups/blkio' on cgroup v2"),
+        ("posix", "cgroups/pids", "need --launcher=linux"),
+    ],
+)
+def test_what_version_2_lacks_stops_the_start(
+    tmp_path: Path, launcher: str, isolation: str, message: str
+) -> None:
+    """Devices have no control there, and nothing is left unlimited in silence."""
+    with pytest.raises(IsolationError, match=message):
+        create(isolation, launcher, version2(tmp_path))
+
+
+@subsystem("blkio")
+def test_what_version_1_lacks_names_what_it_has(tmp_path: Path) -> None:
+    """The same thing has another name."""
+    with pytest.raises(IsolationError, match="here it is cgroups/blkio"):
+        Lab(tmp_path, ("linux", "cgroups/io"))
 
 
 def test_io_of_version_2_is_read_from_its_one_file(tmp_path: Path) -> None:

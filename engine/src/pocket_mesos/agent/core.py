@@ -62,6 +62,8 @@ class Agent:
         self.deactivation: Deactivation | None = None
         """What operators decided, as the master told it last."""
         self._actions: list[actions.Action] = []
+        self._exiting = False
+        """Whether it was told to end itself."""
 
     @property
     def draining(self) -> DrainConfig | None:
@@ -83,6 +85,9 @@ class Agent:
         """Take in an event; return what has to be done, in order."""
         assert not self._actions, "handle is not reentrant"
         self._dispatch(event, now)
+        if self.phase is Phase.TERMINATING and not (self.frameworks or self._exiting):
+            self._exiting = True
+            self.emit(actions.Exit(status=0))
         done, self._actions = self._actions, []
         return done
 
@@ -131,7 +136,8 @@ class Agent:
             case link.KillTask():
                 launching.kill_task(self, event, now)
             case link.StatusUpdateAcknowledgement():
-                delivery.acknowledged(self, event)
+                if delivery.acknowledged(self, event):
+                    executors.complete(self, event.framework_id.value, event.task_id.value)
             case link.FrameworkToExecutor():
                 executors.message(self, event)
             case link.ShutdownExecutor():
@@ -165,6 +171,7 @@ class Agent:
                 executors.shutdown_timeout(self, container_id)
             case ("reregistration",):
                 executors.reregistration_timeout(self)
+                registration.recovered(self)
             case ("register",):
                 registration.register(self)
             case ("ping",):

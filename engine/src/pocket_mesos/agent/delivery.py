@@ -217,35 +217,22 @@ def resume(agent: "Agent") -> None:
         forward(agent, stream)
 
 
-def acknowledged(agent: "Agent", event: link.StatusUpdateAcknowledgement) -> None:
-    """Go on with the task's next update; with its last one the task is complete."""
+def acknowledged(agent: "Agent", event: link.StatusUpdateAcknowledgement) -> bool:
+    """Go on with the task's next update; return True when that was its last."""
     stream = agent.streams.find(event.framework_id.value, event.task_id.value)
     status = None if stream is None else stream.acknowledge(event.uuid)
     if stream is None or status is None:
         log.warning("Ignoring unexpected acknowledgement for task %s", event.task_id.value)
-        return
+        return False
     if stream.path is not None:
         data = codec.encode({"type": "ACK", "uuid": event.uuid})
         agent.emit(actions.AppendLine(path=stream.path, data=data))
     agent.emit(actions.StopTimer(key=stream.timer))
     if not is_terminal(status):
         forward(agent, stream)
-        return
+        return False
     agent.streams.close(stream)
-    complete(agent, event.framework_id.value, event.task_id.value)
-
-
-def complete(agent: "Agent", framework_id: str, task_id: str) -> None:
-    """File a task away whose end the framework knows."""
-    from pocket_mesos.agent import executors
-
-    framework = agent.framework(framework_id)
-    executor = None if framework is None else framework.executor_of(task_id)
-    if executor is not None and task_id in executor.terminated:
-        executor.completed.append(executor.terminated.pop(task_id))
-        executors.remove_if_done(agent, executor)
-    elif framework is not None:
-        executors.remove_framework_if_done(agent, framework)
+    return True
 
 
 def drop(agent: "Agent", framework_id: str) -> None:

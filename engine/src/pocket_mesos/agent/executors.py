@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
-from pocket_mesos.agent import actions, delivery, environment, events, registration
+from pocket_mesos.agent import actions, delivery, environment, events
 from pocket_mesos.agent.state import (
     Executor,
     ExecutorState,
@@ -158,7 +158,7 @@ def registration_timeout(agent: "Agent", container_id: str) -> None:
 
 
 def reregistration_timeout(agent: "Agent") -> None:
-    """Give up recovered executors that have not come back; then recovery is over."""
+    """Give up recovered executors that have not come back."""
     within = DURATION.show(agent.settings.executor_reregistration_timeout)
     for executor in list(agent.containers.values()):
         if executor.recovered and executor.state is ExecutorState.REGISTERING:
@@ -167,7 +167,6 @@ def reregistration_timeout(agent: "Agent") -> None:
                 message=f"Executor did not reregister within {within}",
             )
             _give_up(agent, executor, pending)
-    registration.recovered(agent)
 
 
 def _give_up(agent: "Agent", executor: Executor, pending: PendingTermination) -> None:
@@ -323,6 +322,17 @@ def _fail(
     delivery.send(agent, executor.framework, executor, status)
 
 
+def complete(agent: "Agent", framework_id: str, task_id: str) -> None:
+    """File a task away whose end the framework knows."""
+    framework = agent.framework(framework_id)
+    executor = None if framework is None else framework.executor_of(task_id)
+    if executor is not None and task_id in executor.terminated:
+        executor.completed.append(executor.terminated.pop(task_id))
+        remove_if_done(agent, executor)
+    elif framework is not None:
+        remove_framework_if_done(agent, framework)
+
+
 def remove_if_done(agent: "Agent", executor: Executor) -> None:
     """File an executor away that has ended and of which the framework knows all."""
     if executor.state is not ExecutorState.TERMINATED:
@@ -360,4 +370,3 @@ def remove_framework_if_done(agent: "Agent", framework: Framework) -> None:
         meta = agent.paths.framework_meta(agent.id, framework.id)
         agent.emit(actions.CollectGarbage(path=meta))
     agent.completed_frameworks.append(framework)
-    registration.exit_when_empty(agent)

@@ -169,7 +169,7 @@ def unregister(agent: "Agent") -> None:
 
 
 def shut_down(agent: "Agent", message: str | None) -> None:
-    """End all executors, forget the agent id, and exit when nothing is left."""
+    """End all executors and forget the agent id; the core exits when nothing is left."""
     log.info("Agent shutting down: %s", message)
     agent.phase = Phase.TERMINATING
     agent.emit(actions.StopTimer(key=_PING))
@@ -177,10 +177,3 @@ def shut_down(agent: "Agent", message: str | None) -> None:
     agent.emit(actions.RemoveFile(path=agent.paths.latest))
     for framework_id in list(agent.frameworks):
         executors.shutdown_framework(agent, framework_id)
-    exit_when_empty(agent)
-
-
-def exit_when_empty(agent: "Agent") -> None:
-    """Exit an agent that shuts down and has nothing left."""
-    if agent.phase is Phase.TERMINATING and not agent.frameworks:
-        agent.emit(actions.Exit(status=0))

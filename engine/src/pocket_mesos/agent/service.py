@@ -78,6 +78,7 @@ async def serve(
         info = replace(info, id=None if found.info is None else found.info.id)
         agent = Agent(settings, info, lambda: uuid.uuid4().bytes, random.SystemRandom().uniform)
         daemon = await _assemble(stack, flags, agent, router, log_file, credential)
+        _remember_boot(paths)
         daemon.recover(found, flags.recover == "cleanup")
         server = Server(router)
         await server.serve(listener)
@@ -175,11 +176,15 @@ def _recover(flags: AgentFlags, paths: Paths, info: AgentInfo) -> checkpoints.Re
             found = checkpoints.Recovered()
     agent_id = None if found.info is None or found.info.id is None else found.info.id.value
     found.finished += checkpoints.former_agents(paths, agent_id)
-    try:
-        disk.write(known, boot_id)
-    except OSError as error:
-        raise StartError(f"Failed to write to work_dir '{flags.work_dir}': {error}") from error
     return found
+
+
+def _remember_boot(paths: Paths) -> None:
+    """Let the next agent know whether the machine was rebooted since."""
+    try:
+        disk.write(Path(paths.boot_id), detect.boot_id().encode())
+    except OSError as error:
+        raise StartError(f"Failed to write to work_dir '{paths.work_dir}': {error}") from error
 
 
 async def _assemble(

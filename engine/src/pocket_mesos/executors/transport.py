@@ -204,6 +204,10 @@ class Agent:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise LostError(f"{self._endpoint}: {error}") from error
+        if connection.getsockname() == connection.getpeername():
+            # Where nobody listens, the kernel may connect a port of its own choice to itself.
+            connection.close()
+            raise LostError(f"{self._endpoint}: nobody listens")
         return connection
 
     def _request(self, call: Message) -> bytes:
@@ -247,7 +251,11 @@ def _read_head(connection: socket.socket) -> tuple[int, bytes, bool, int]:
         name, _, value = line.partition(":")
         fields[name.strip().lower()] = value.strip()
     chunked = fields.get("transfer-encoding", "").lower() == "chunked"
-    return int(lines[0].split()[1]), rest, chunked, int(fields.get("content-length", "0"))
+    try:
+        status, length = int(lines[0].split()[1]), int(fields.get("content-length", "0"))
+    except (ValueError, IndexError):
+        raise LostError(f"not the answer of an agent: {lines[0][:80]}") from None
+    return status, rest, chunked, length
 
 
 def _read_body(connection: socket.socket, body: bytes, length: int) -> bytes:
