@@ -50,6 +50,7 @@ def node(address):
         address=address,
         container=f"mesos-lab-scaling-{name}",
         groups=frozenset(),
+        lab=inventory.group("mesos_masters")[0].lab,
         variables={},
     )
 
