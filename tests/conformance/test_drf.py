@@ -16,15 +16,15 @@ import pytest
 
 from . import transcripts
 from .cluster import eventually
+from .drf import DEMANDS, fits, launch, next_offer
 from .expect import Reply
-from .scheduler import Scheduler, command_task, offered, small
+from .scheduler import Scheduler
 from .wire import JSON_HEADERS, request
 
 if TYPE_CHECKING:
     from .pocket import Daemon, PocketCluster
     from .scheduler import Json
 
-DEMANDS = {"a": (1.0, 4096.0), "b": (3.0, 1024.0)}  # cpus and mem of each role's tasks
 RESOURCES = {"cpus": 9.0, "mem": 18432.0}
 
 
@@ -68,18 +68,6 @@ RUNS = (
 )
 
 
-def launch(framework: Scheduler, role: str, number: int, offer: Json) -> None:
-    cpus, mem = DEMANDS[role]
-    agent_id = offer["agent_id"]["value"]
-    task = command_task(f"{role}{number}", agent_id, "sleep 1000", resources=small(cpus, mem))
-    framework.launch(offer, task)
-
-
-def fits(role: str, offer: Json) -> bool:
-    cpus, mem = DEMANDS[role]
-    return offered(offer, "cpus") >= cpus and offered(offer, "mem") >= mem
-
-
 @pytest.mark.transcript("drf/weights_2_1.json")
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 def test_sharing_by_weights(own_cluster: PocketCluster, run: Sharing) -> None:
@@ -118,18 +106,8 @@ def take_turns(frameworks: dict[str, Scheduler], turns: int) -> str:
     """Answer offers until so many tasks are launched; return whose they are."""
     picks = ""
     seen = dict.fromkeys(frameworks, 0)
-
-    def news() -> tuple[str, Json] | None:
-        for role, framework in frameworks.items():
-            batches = [event["offers"] for event in framework.events if event.kind == "OFFERS"]
-            offers = [offer for batch in batches for offer in batch]
-            if len(offers) > seen[role]:
-                seen[role] += 1
-                return role, offers[seen[role] - 1]
-        return None
-
     while len(picks) < turns:
-        role, offer = eventually(news, "an offer to either framework", pause=0.02)
+        role, offer = next_offer(frameworks, seen)
         if fits(role, offer):
             launch(frameworks[role], role, len(picks), offer)
             picks += role

@@ -14,9 +14,9 @@ import pytest
 
 from . import transcripts
 from .cluster import eventually
+from .drf import DEMANDS, fits, launch, next_offer
 from .expect import Reply, not_allowed, refused
 from .scheduler import Json, Scheduler, offered
-from .test_offers import DEMANDS, drf_task, next_offer
 from .test_operator_api import answer, call
 from .wire import JSON_HEADERS, Response, request
 
@@ -320,11 +320,10 @@ def test_offers_obey_quota(own_cluster: PocketCluster, quota: Quota) -> None:
     while tasks != quota.final:
         role, offer = next_offer(frameworks, seen)
         assert quota.allows(role, offer, tasks[role]), (role, tasks, offer)
-        cpus, mem = DEMANDS[role]
-        if offered(offer, "cpus") < cpus or offered(offer, "mem") < mem:
+        if not fits(role, offer):
             frameworks[role].decline(offer, 0)
             continue
-        frameworks[role].launch(offer, drf_task(role, tasks[role], offer["agent_id"]["value"]))
+        launch(frameworks[role], role, tasks[role], offer)
         tasks[role] += 1
         assert tasks[role] <= quota.final[role]
     consumed = {
