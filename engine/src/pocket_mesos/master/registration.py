@@ -27,11 +27,11 @@ from pocket_mesos.master.state import (
     Task,
 )
 from pocket_mesos.master.transitions import move_agent
+from pocket_mesos.master.validation.agent import validate_use
 from pocket_mesos.master.validation.task import validate_id
 from pocket_mesos.protocol import link, mesos
 from pocket_mesos.protocol.base import replace
 from pocket_mesos.protocol.deactivation import Deactivation
-from pocket_mesos.protocol.mesos import TERMINAL_STATES
 from pocket_mesos.registry.records import Change
 from pocket_mesos.resources import EMPTY, Resources, validate
 
@@ -145,7 +145,7 @@ def _validate_return(m: Master, call: link.Reregister, identity: str) -> str | N
     error = validate_id(identity)
     if error is not None:
         return f"Agent has an invalid id: {error}"
-    return validate(call.agent_info.resources) or _validate_use(m, call, identity)
+    return validate(call.agent_info.resources) or validate_use(call, m.state.agents.get(identity))
 
 
 def _deactivation(m: Master, call: link.Reregister, identity: str) -> Deactivation | None:
@@ -181,29 +181,6 @@ def _authorized(
     )
     m.actions.append(actions.CloseAgent(stream_id=stream_id))
     return False
-
-
-def _validate_use(m: Master, call: link.Reregister, identity: str) -> str | None:
-    """Return why an agent's tale of its resources and tasks can't be true."""
-    lists = [one.info.resources for one in call.executors]
-    lists += [one.info.resources for one in call.tasks]
-    for resources in lists:
-        error = validate(resources)
-        if error is not None:
-            return f"Agent's tasks are invalid: {error}"
-    used = EMPTY
-    for executor in call.executors:
-        used = used + Resources.of(executor.info.resources)
-    for task in call.tasks:
-        if task.state not in TERMINAL_STATES:
-            used = used + Resources.of(task.info.resources)
-    total = Resources.of(call.agent_info.resources)
-    if identity in m.state.agents and not total.contains(m.state.agents[identity].total):
-        # Nothing that is offered or used may vanish; an agent that is honest knows that, too.
-        return f"Agent's resources {total} are less than it had: {m.state.agents[identity].total}"
-    if not total.contains(used):
-        return f"Agent's tasks use {used}, which is more than its resources {total}"
-    return None
 
 
 def _make(m: Master, call: link.Register | link.Reregister, identity: str, stream_id: str) -> Agent:
