@@ -9,11 +9,12 @@ import pytest
 
 from . import transcripts
 from .cluster import eventually
-from .scheduler import NEVER, command_task
+from .scheduler import NEVER, Scheduler, command_task
+from .wire import request
 
 if TYPE_CHECKING:
     from .cluster import Cluster
-    from .scheduler import Scheduler
+    from .pocket import PocketCluster
 
 RUNNING = "master/running/GET_metrics_snapshot.json"
 GONE = "master/agent_back/GET_metrics_snapshot.json"
@@ -77,6 +78,19 @@ def test_a_framework_is_counted(cluster: Cluster) -> None:
     found = metrics_of(cluster, scheduler)
     assert (found["subscribed"], found["tasks/active/task_running"]) == (0, 0)
     assert (found["tasks/terminal/task_finished"], found["tasks/terminal/task_killed"]) == (1, 1)
+
+
+@pytest.mark.documented("docs/configuration/master.md")
+def test_frameworks_are_not_counted_where_that_is_too_much(own_cluster: PocketCluster) -> None:
+    """publish_per_framework_metrics=false leaves them all out."""
+    master = own_cluster.start_master(publish_per_framework_metrics="false")
+    info = {"user": "root", "name": "n", "roles": ["r"], "capabilities": [{"type": "MULTI_ROLE"}]}
+    scheduler = Scheduler(master.address, info)
+    scheduler.wait_kind("SUBSCRIBED")
+    metrics = request(master.address, "GET", "/metrics/snapshot").json()
+    assert metrics["master/frameworks_active"] == 1
+    assert [name for name in metrics if name.startswith("master/frameworks/")] == []
+    scheduler.close()
 
 
 @transcripts.recorded

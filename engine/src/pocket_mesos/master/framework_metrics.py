@@ -4,7 +4,6 @@ The names are Mesos'; what counts things that do not exist here stays 0.
 """
 
 from collections.abc import Collection
-from urllib.parse import quote
 
 from pocket_mesos.master.state import Framework
 from pocket_mesos.protocol import scheduler
@@ -72,7 +71,10 @@ def ended(framework: Framework, state: TaskState) -> None:
 
 
 def shown(framework: Framework, suppressed: Collection[str]) -> dict[str, float]:
-    """Return the metrics of a framework that has suppressed offers in some roles."""
+    """Return the metrics of a framework that has suppressed offers in some roles.
+
+    Their names go below that of the framework itself.
+    """
     counts = dict.fromkeys(NAMES, 0) | framework.counters
     counts["subscribed"] = int(framework.connected)
     for task in framework.tasks.values():
@@ -81,5 +83,4 @@ def shown(framework: Framework, suppressed: Collection[str]) -> dict[str, float]
     counts["tasks/active/task_unreachable"] += len(framework.unreachable_tasks)
     for role in framework.roles:
         counts[f"roles/{role}/suppressed"] = int(role in suppressed)
-    prefix = f"master/frameworks/{quote(framework.info.name, safe='')}/{framework.id}"
-    return {f"{prefix}/{name}": float(count) for name, count in counts.items()}
+    return {name: float(count) for name, count in counts.items()}

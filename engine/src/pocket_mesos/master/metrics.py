@@ -1,6 +1,7 @@
 """/metrics/snapshot: what the master counts and measures, under Mesos' names."""
 
 import os
+from urllib.parse import quote
 
 from pocket_mesos.flags import parse_duration
 from pocket_mesos.master import framework_metrics, summary
@@ -177,14 +178,16 @@ def _frameworks(known: State) -> dict[str, float]:
 
 
 def _each_framework(core: Core) -> dict[str, float]:
-    shown: dict[str, float] = {}
     if not core.config.framework_metrics:
-        return shown
-    for one in core.state.frameworks.values():
-        shown |= framework_metrics.shown(one, core.allocator.suppressed(one.id))
-    for one in core.state.completed_frameworks.values():
-        shown |= framework_metrics.shown(one, ())
-    return shown
+        return {}
+    known = core.state
+    live = [(one, core.allocator.suppressed(one.id)) for one in known.frameworks.values()]
+    completed = [(one, frozenset[str]()) for one in known.completed_frameworks.values()]
+    return {
+        f"master/frameworks/{quote(one.info.name, safe='')}/{one.id}/{name}": value
+        for one, suppressed in (*live, *completed)
+        for name, value in framework_metrics.shown(one, suppressed).items()
+    }
 
 
 def _tasks(known: State) -> dict[str, float]:
