@@ -277,9 +277,9 @@ def test_metrics_of_roles(cluster: Cluster) -> None:
     assert role_problems(cluster.get("/metrics/snapshot").json(), role) == []
     cluster.teardown()
     metrics = cluster.get("/metrics/snapshot").json()
-        # Those of frameworks that are over go on naming their roles.
-        allocators = [name for name in metrics if name.startswith("allocator/")]
-        assert not [name for name in allocators if f"/{role}/" in name]
+    # Those of frameworks that are over go on naming their roles.
+    allocators = [name for name in metrics if name.startswith("allocator/")]
+    assert not [name for name in allocators if f"/{role}/" in name]
 
 
 @transcripts.recorded
