@@ -29,10 +29,10 @@ def ask(node: Node, port: int, path: str):
 
 
 def test_watches_the_declared_exporters(node, port):
-    """Every node of the groups is a target, on the exporter's port; so is what was added."""
+    """Every node of the groups is a target, on the exporter's port; so are itself and additions."""
     exporter = node.variables.get("prometheus_exporter_port", 9110)
     more = node.variables.get("prometheus_scrape_configs", [])
-    wanted = {f"{node.address}:{exporter}"} | {
+    wanted = {f"{node.address}:{exporter}", f"{node.address}:{port}"} | {
         target for job in more for listed in job["static_configs"] for target in listed["targets"]
     }
 
