@@ -40,7 +40,8 @@ class Node:
 _FACTS = """{{ {'address': node_address, 'container': ansible_host, 'groups': group_names,
   'lab': lab_state_dir,
   'variables': hostvars[inventory_hostname] | dict2items
-    | selectattr('key', 'match', 'mesos_|zookeeper_|mapreduce_|prometheus_|node_') | items2dict} }}"""
+    | selectattr('key', 'match', 'node_|mesos_|zookeeper_|mapreduce_|prometheus_')
+    | items2dict} }}"""
 
 
 @functools.cache

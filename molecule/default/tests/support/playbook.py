@@ -138,7 +138,8 @@ def _subject(outcome: Mapping[str, Any]) -> str | None:
 
 def _failures(report: Mapping[str, Any]) -> str:
     return "".join(
-        f"{host}: {task['task']['name']}: {outcome.get('msg', outcome)} {outcome.get('stderr', '')}\n"
+        f"{host}: {task['task']['name']}: {outcome.get('msg', outcome)}"
+        f" {outcome.get('stderr', '')}\n"
         for play in report["plays"]
         for task in play["tasks"]
         for host, outcome in task["hosts"].items()
