@@ -269,6 +269,11 @@ def test_a_terminal_gets_a_line_a_row_and_no_commands(monkeypatch):
     """What is in a text must not move the cursor or hide what follows."""
     monkeypatch.setenv("COLUMNS", "20")
     ours, its = pty.openpty()
-    with open(ours, "rb", buffering=0) as seen, open(its, "w") as file:
-        output.show([("\x1b[2J", 5), ("x" * 50, 4)], file)
-        assert seen.read(1000) == b"5  \\x1b[2J\r\n4  " + b"x" * 16 + "…\r\n".encode()
+    told = b""
+    with open(ours, "rb", buffering=0) as seen, contextlib.suppress(OSError):
+        with open(its, "w") as file:
+            output.show([("\x1b[2J", 5), ("x" * 50, 4)], file)
+        # A terminal hands on what has arrived, and an error after the last of it.
+        while part := seen.read(1000):
+            told += part
+    assert told == b"5  \\x1b[2J\r\n4  " + b"x" * 16 + "…\r\n".encode()
