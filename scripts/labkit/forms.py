@@ -68,7 +68,7 @@ def is_isolation(value: Any) -> bool:
 _ISOLATORS = {
     "appc": ("runtime",),
     "cgroups": (
-        *("all", "blkio", "cpu", "cpuset", "devices", "hugetlb", "mem", "net_cls", "net_prio"),
+        *("all", "blkio", "cpu", "cpuset", "devices", "hugetlb", "io", "mem", "net_cls", "net_prio"),
         *("perf_event", "pids"),
     ),
     "disk": ("du", "xfs"),

@@ -93,7 +93,8 @@ def checked(root: Path = ROOT) -> dict[str, Variable]:
     """Return every variable whose value is checked, by name."""
     of_roles = [one for role in roles(root) for one in variables(role)]
     of_playbooks = [one for listed in playbook_variables(root).values() for one in listed]
-    told = [one for one in of_playbooks if one.forms or one.choices]
+    # Given on the command line as x=false, a text that counts as true.
+    told = [one for one in of_playbooks if one.forms or one.choices or one.type == "bool"]
     return {one.name: one for one in (*told, *of_roles)}
 
 

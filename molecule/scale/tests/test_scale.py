@@ -13,7 +13,7 @@ from support.waiting import wait_for
 SCENARIO = Path(__file__).parents[1]
 GROWN = f"--inventory={playbook.ROOT}/inventory/docker"
 FEWER = f"--inventory={SCENARIO}/fewer"
-SUBNET = "172.28.20."
+SUBNET = "172.28.21."
 CONTROLS = [f"{SUBNET}{number}" for number in (11, 12, 13)]
 AGENTS = [f"{SUBNET}{number}" for number in (21, 22)]
 LIMIT = 900
