@@ -70,7 +70,7 @@ CASES = {
         inventory(), ["mesos_engine_kind=marathon"], ["mesos_engine_kind", "marathon", "pocket"],
     ),
     "isolator that the engine lacks": (
-        inventory(), ["mesos_agent_isolation=disk/xfs"], ["mesos_agent_isolation", "disk/du"],
+        inventory(), ["mesos_agent_isolation=disk/xfs"], ["mesos_agent_isolation", "disk/xfs"],
     ),
     "duplicate id": (inventory(), ["zookeeper_id=2"], ["zookeeper_id"]),
     "small quorum": (inventory(), ["mesos_master_quorum=1"], ["mesos_master_quorum", "3"]),
