@@ -86,7 +86,9 @@ class Plan:
         self.judge_masters(ran, leave, new)
         self.say("Masters: stop {} for good", leave)
         if len(ran) == 1 and new:
-            self.steps.append(f"Masters: stop {ran[0]}, give a copy of its registry to the others")
+            # Pocket Mesos has none on disk: its registry is in ZooKeeper.
+            log = "its registry's log, where it has one"
+            self.steps.append(f"Masters: stop {ran[0]}, give the others a copy of {log}")
         quorum = self.wanted["quorum"]
         self.say(f"Masters: restart {{}}, the leader last, with quorum {quorum}", stale)
         self.say(f"Masters: start {{}}, with quorum {quorum}", new)
