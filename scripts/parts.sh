@@ -13,6 +13,27 @@ part() {
     PARTS+=("$(printf '%-16s %-6s %s' "$1" "$outcome" "$(elapsed "$started")")")
 }
 
+# beside NAME COMMAND... and joined NAME: a part that runs while others do, one at a time; its output comes
+# with joined.
+beside() {
+    say "" "=== $1 has begun"
+    # With job control it has a process group of its own, in which Ctrl-C is not ignored.
+    set -m
+    "${@:2}" >"$(log_of "test $1")" 2>&1 </dev/null &
+    set +m
+    BESIDE=$! BESIDE_STARTED=$SECONDS
+    trap 'kill -- "-$BESIDE" 2>/dev/null || true' EXIT
+}
+
+joined() {
+    local outcome=passed
+    wait "$BESIDE" || { outcome=FAILED FAILED_PARTS+=("$1"); }
+    trap - EXIT
+    say "" "=== $1"
+    cat "$(log_of "test $1")"
+    PARTS+=("$(printf '%-16s %-6s %s' "$1" "$outcome" "$(elapsed "$BESIDE_STARTED")")")
+}
+
 # The lines of a part's output that name what failed, colours taken off; without any, its end.
 NAMES_A_FAILURE='^(FAILED|ERROR) '                          # pytest's summary
 NAMES_A_FAILURE+='|^(error|fatal|failed): |^\[ERROR\]|^ x ' # our scripts, Ansible
