@@ -1,0 +1,170 @@
+"""Pocket's daemons on loopback for a benchmark, and a PyMesos framework that loads them."""
+
+import getpass
+import queue
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymesos import MesosSchedulerDriver, Scheduler
+
+HOST = "127.0.0.1"
+PATIENCE = 300.0
+"""Seconds for whatever is waited for; a machine that takes longer can't be measured."""
+
+TERMINAL = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST", "TASK_ERROR"}
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """One daemon: its process and address."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+
+    def resident(self) -> float:
+        """Return its resident memory in MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024 / 1e6
+
+
+@contextmanager
+def cluster(folder: Path, agents: Sequence[str]) -> Iterator[list[Daemon]]:
+    """Run a master and an agent for each text of resources; yield them, the master first."""
+    with ExitStack() as stack:
+        common = ["--logging_level=WARNING", f"--ip={HOST}"]
+        master = stack.enter_context(
+            _daemon(folder / "master", "mesos-master", [*common, "--registry=in_memory"])
+        )
+        daemons = [master]
+        for number, resources in enumerate(agents):
+            options = [*common, f"--master={master.address}", f"--resources={resources}"]
+            # The launcher that works everywhere.
+            options += ["--launcher=posix", f"--runtime_dir={folder}/run{number}"]
+            daemons.append(
+                stack.enter_context(_daemon(folder / f"agent{number}", "mesos-agent", options))
+            )
+        yield daemons
+
+
+@contextmanager
+def _daemon(folder: Path, program: str, options: list[str]) -> Iterator[Daemon]:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    folder.mkdir(parents=True)
+    path = Path(sys.executable).with_name(program)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [path, f"--port={port}", f"--work_dir={folder}", *options], stdout=log, stderr=log
+        )
+    try:
+        _wait_healthy(process, port, folder / "log")
+        yield Daemon(process, f"{HOST}:{port}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args} ended:\n{log.read_text()[-2000:]}")
+        try:
+            urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{process.args} does not answer")
+
+
+class Framework(Scheduler):  # type: ignore[misc]  # PyMesos has no types
+    """Puts what happens into one queue: ("offer", when, offer) and ("update", when, status)."""
+
+    def __init__(self, master: str) -> None:
+        self.events: queue.Queue[tuple[str, float, Any]] = queue.Queue()
+        self.held: defaultdict[str, list[Any]] = defaultdict(list)
+        """Offers that nothing was done with, by agent."""
+        framework = {"user": getpass.getuser(), "name": "benchmark", "failover_timeout": 0.0}
+        self.driver = MesosSchedulerDriver(self, framework, master)
+
+    def __enter__(self) -> "Framework":
+        self.driver.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.driver.stop()
+        self.driver.join()
+
+    def resourceOffers(self, driver: Any, offers: list[Any]) -> None:  # noqa: N802 PyMesos' name
+        """Note offers."""
+        for offer in offers:
+            self.events.put(("offer", time.perf_counter(), offer))
+
+    def statusUpdate(self, driver: Any, status: Any) -> None:  # noqa: N802 PyMesos' name
+        """Note an update."""
+        self.events.put(("update", time.perf_counter(), status))
+
+    def next(self) -> tuple[str, float, Any]:
+        """Return the next event, waiting for it."""
+        return self.events.get(timeout=PATIENCE)
+
+    def next_update(self) -> tuple[float, Any]:
+        """Return the next update; offers that come meanwhile are kept for later."""
+        while True:
+            kind, when, event = self.next()
+            if kind == "update":
+                return when, event
+            self.held[event["agent_id"]["value"]].append(event)
+
+    def offers(self, agents: int) -> list[list[Any]]:
+        """Return the offers of each of so many agents, asking for them where none are held."""
+        if len(self.held) < agents:
+            self.driver.reviveOffers()
+        while len(self.held) < agents:
+            kind, _, event = self.next()
+            if kind == "offer":
+                self.held[event["agent_id"]["value"]].append(event)
+        found = list(self.held.values())
+        self.held.clear()
+        return found
+
+    def launch(
+        self, offers: Sequence[Any], tasks: Sequence[dict[str, Any]], refuse_seconds: float = 3600
+    ) -> float:
+        """Launch tasks on offers of one agent; return when."""
+        began = time.perf_counter()
+        made = [{**task, "agent_id": offers[0]["agent_id"]} for task in tasks]
+        ids = [offer["id"] for offer in offers]
+        self.driver.launchTasks(ids, made, {"refuse_seconds": refuse_seconds})
+        return began
+
+
+def task(identity: str, cpus: float, mem: float, **details: Any) -> dict[str, Any]:
+    """Return a task; memory in MB."""
+    return {
+        "name": identity,
+        "task_id": {"value": identity},
+        "resources": [
+            {"name": "cpus", "type": "SCALAR", "scalar": {"value": cpus}},
+            {"name": "mem", "type": "SCALAR", "scalar": {"value": mem}},
+        ],
+        **details,
+    }
+
+
+def command(identity: str, program: str, cpus: float = 0.1, mem: float = 32) -> dict[str, Any]:
+    """Return a task of the command executor."""
+    return task(identity, cpus, mem, command={"value": program})
