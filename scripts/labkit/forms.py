@@ -68,8 +68,8 @@ def is_isolation(value: Any) -> bool:
 _ISOLATORS = {
     "appc": ("runtime",),
     "cgroups": (
-        *("all", "blkio", "cpu", "cpuset", "devices", "hugetlb", "io", "mem", "net_cls", "net_prio"),
-        *("perf_event", "pids"),
+        *("all", "blkio", "cpu", "cpuset", "devices", "hugetlb", "io", "mem", "net_cls"),
+        *("net_prio", "perf_event", "pids"),
     ),
     "disk": ("du", "xfs"),
     "docker": ("runtime", "volume"),
