@@ -2,6 +2,7 @@
 
 import getpass
 import queue
+import random
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,7 @@ def cluster(folder: Path, agents: Sequence[str]) -> Iterator[list[Daemon]]:
 
 @contextmanager
 def _daemon(folder: Path, program: str, options: list[str]) -> Iterator[Daemon]:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     folder.mkdir(parents=True)
     path = Path(sys.executable).with_name(program)
     with (folder / "log").open("wb") as log:
@@ -74,6 +73,15 @@ def _daemon(folder: Path, program: str, options: list[str]) -> Iterator[Daemon]:
     finally:
         process.terminate()
         process.wait()
+
+
+def _free_port() -> int:
+    """Return a port that nothing uses, and that no client's connection is given meanwhile."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def _wait_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -97,6 +105,8 @@ class Framework(Scheduler):  # type: ignore[misc]  # PyMesos has no types
         self.events: queue.Queue[tuple[str, float, Any]] = queue.Queue()
         self.held: defaultdict[str, list[Any]] = defaultdict(list)
         """Offers that nothing was done with, by agent."""
+        self._told: set[str | None] = set()
+        """Updates so far; one that is acknowledged late comes again."""
         framework = {"user": getpass.getuser(), "name": "benchmark", "failover_timeout": 0.0}
         self.driver = MesosSchedulerDriver(self, framework, master)
 
@@ -115,7 +125,10 @@ class Framework(Scheduler):  # type: ignore[misc]  # PyMesos has no types
 
     def statusUpdate(self, driver: Any, status: Any) -> None:  # noqa: N802 PyMesos' name
         """Note an update."""
-        self.events.put(("update", time.perf_counter(), status))
+        uuid = status.get("uuid")  # the master's own updates have none, and come once
+        if uuid is None or uuid not in self._told:
+            self._told.add(uuid)
+            self.events.put(("update", time.perf_counter(), status))
 
     def next(self) -> tuple[str, float, Any]:
         """Return the next event, waiting for it."""
