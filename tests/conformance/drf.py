@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .cluster import eventually
-from .scheduler import Scheduler, command_task, offered, small
+from .scheduler import NEVER, Scheduler, command_task, offered, small
 
 if TYPE_CHECKING:
     from .scheduler import Json
@@ -30,14 +30,24 @@ def fits(role: str, offer: Json) -> bool:
 def next_offer(frameworks: dict[str, Scheduler], seen: dict[str, int]) -> tuple[str, Json]:
     """Wait for the next offer to either framework; `seen` counts those taken."""
 
-    def news() -> tuple[str, Json] | None:
-        for role, framework in frameworks.items():
-            batches = [event["offers"] for event in framework.events if event.kind == "OFFERS"]
-            offers = [offer for batch in batches for offer in batch]
-            if len(offers) > seen[role]:
-                seen[role] += 1
-                return role, offers[seen[role] - 1]
-        return None
-
-    found: tuple[str, Json] = eventually(news, "an offer to either framework", pause=0.02)
+    found: tuple[str, Json] = eventually(
+        lambda: _news(frameworks, seen), "an offer to either framework", pause=0.02
+    )
     return found
+
+
+def refuse(frameworks: dict[str, Scheduler], seen: dict[str, int]) -> None:
+    """Decline for good what has been offered and not been taken."""
+    while found := _news(frameworks, seen):
+        role, offer = found
+        frameworks[role].decline(offer, NEVER)
+
+
+def _news(frameworks: dict[str, Scheduler], seen: dict[str, int]) -> tuple[str, Json] | None:
+    for role, framework in frameworks.items():
+        batches = [event["offers"] for event in list(framework.events) if event.kind == "OFFERS"]
+        offers = [offer for batch in batches for offer in batch]
+        if len(offers) > seen[role]:
+            seen[role] += 1
+            return role, offers[seen[role] - 1]
+    return None

@@ -39,7 +39,8 @@ def unregistered(hostname: str) -> Status:
 def pair(own_cluster: PocketCluster) -> tuple[Cluster, Daemon]:
     """A cluster whose agent may be ended."""
     master = own_cluster.start_master()
-    agent = own_cluster.start_agent(str(master.address))
+    # Mesos' own 2 s are few for executors that come back to a busy machine.
+    agent = own_cluster.start_agent(str(master.address), executor_reregistration_timeout="8secs")
     return own_cluster.cluster(), agent
 
 
@@ -126,10 +127,15 @@ def test_an_executor_with_checkpoint_goes_on_with_the_next_agent(
     scheduler.launch(scheduler.offer(), keep)
     scheduler.wait_status("c-keep", "TASK_RUNNING")
     eventually(lambda: told(scheduler, agent_id, "x-ckpt") == FIRST, "its first events")
+    held = scheduler.offer()
     agent.kill()
+    scheduler.wait(
+        lambda event: event.kind == "RESCIND" and event["offer_id"] == held["id"],
+        "RESCIND of the offer that was held",
+    )
     agent.start()
     agent.wait_serving()
-    scheduler.offer()
+    scheduler.offer()  # of the agent that is back
     scheduler.kill("c-keep")
     scheduler.wait_status("c-keep", "TASK_KILLED")
     eventually(lambda: told(scheduler, agent_id, "x-ckpt") == AGAIN, "its later events")

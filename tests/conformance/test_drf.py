@@ -16,7 +16,7 @@ import pytest
 
 from . import transcripts
 from .cluster import eventually
-from .drf import DEMANDS, fits, launch, next_offer
+from .drf import DEMANDS, fits, launch, next_offer, refuse
 from .expect import Reply
 from .scheduler import Scheduler
 from .wire import JSON_HEADERS, request
@@ -87,9 +87,15 @@ def test_sharing_by_weights(own_cluster: PocketCluster, run: Sharing) -> None:
         isolation="posix/cpu",
         launcher="posix",
     )
-    picks = take_turns(frameworks, len(run.picks))
+    seen = dict.fromkeys(frameworks, 0)
+    picks = take_turns(frameworks, seen, len(run.picks))
     assert picks == run.picks
-    eventually(lambda: metric_problems(master, run) == [], f"metrics of {run.name}")
+
+    def measured() -> bool:
+        refuse(frameworks, seen)  # what is offered counts among what a role has
+        return metric_problems(master, run) == []
+
+    eventually(measured, f"metrics of {run.name}")
     for framework in frameworks.values():
         framework.accepted("TEARDOWN")
         assert framework.problems == []
@@ -102,10 +108,9 @@ def set_weights(master: Daemon, weights: dict[str, float]) -> None:
     assert Reply(200, "").problems(answer) == []
 
 
-def take_turns(frameworks: dict[str, Scheduler], turns: int) -> str:
+def take_turns(frameworks: dict[str, Scheduler], seen: dict[str, int], turns: int) -> str:
     """Answer offers until so many tasks are launched; return whose they are."""
     picks = ""
-    seen = dict.fromkeys(frameworks, 0)
     while len(picks) < turns:
         role, offer = next_offer(frameworks, seen)
         if fits(role, offer):

@@ -6,7 +6,7 @@ are, of which type and mode.
 
 from __future__ import annotations
 
-import contextlib
+import os
 import re
 import stat
 from pathlib import Path
@@ -76,14 +76,16 @@ def recorded(name: str) -> set[Entry]:
 def found_below(work_dir: Path) -> set[Entry]:
     """Do the same for a work directory of this run."""
     entries = set()
-    for path in (work_dir, *work_dir.rglob("*")):
+    # Unlike rglob it passes by folders that are being removed.
+    below = [(Path(top), [*folders, *files]) for top, folders, files in os.walk(work_dir)]
+    for path in (work_dir, *(top / name for top, names in below for name in names)):
         try:
             info = path.lstat()
         except FileNotFoundError:
             continue  # written anew just now
         kind = "l" if path.is_symlink() else "d" if path.is_dir() else "f"
-        below = str(path).removeprefix(str(work_dir))
-        entries.add((kind, f"{stat.S_IMODE(info.st_mode):o}", form(below)))
+        place = str(path).removeprefix(str(work_dir))
+        entries.add((kind, f"{stat.S_IMODE(info.st_mode):o}", form(place)))
     return {entry for entry in entries if kept(entry)}
 
 
@@ -101,9 +103,16 @@ def work_dir_of(cluster: Cluster) -> Path:
 
 def settle(name: str, work_dir: Path, what: str) -> None:
     """Wait until the layout is the recorded one; acknowledgements come in the background."""
-    with contextlib.suppress(AssertionError):
-        eventually(lambda: differences(name, work_dir) == [], what, patience=30.0)
-    assert "\n".join(differences(name, work_dir)) == "", what
+    found: list[str] = []
+
+    def settled() -> bool:
+        found[:] = differences(name, work_dir)
+        return not found
+
+    try:
+        eventually(settled, what)
+    except AssertionError:
+        pytest.fail("\n".join([what, *found]))
 
 
 @transcripts.recorded
@@ -114,7 +123,7 @@ def test_the_work_directory_as_tasks_come_and_go(own_cluster: PocketCluster) -> 
     own_cluster.start_agent(str(master.address))
     cluster = own_cluster.cluster()
     work_dir, agent_id = work_dir_of(cluster), cluster.agent.agent_id
-    assert differences(IDLE, work_dir) == []
+    settle(IDLE, work_dir, "the layout of an idle agent")
     frameworks = []
     for checkpoint in (True, False):
         scheduler = cluster.subscribe("tree", checkpoint=checkpoint)
