@@ -11,6 +11,7 @@ import contextlib
 import json
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,8 @@ class Scheduler:
         self.acknowledge = acknowledge
         self.events: list[Event] = []
         self.problems: list[str] = []
+        self.calls: Counter[str] = Counter()
+        """What was called by :meth:`call`, by its type."""
         self._offers: dict[str, Json] = {}
         self._changed = threading.Condition()
         self._stream = self._subscribe(list(suppressed_roles))
@@ -232,6 +235,7 @@ class Scheduler:
 
     def call(self, kind: str, **fields: Any) -> Response:
         """Post a call of this framework; a field is named after the type in lower case."""
+        self.calls[kind] += 1
         body = {"type": kind, "framework_id": {"value": self.framework_id}, **fields}
         return request(
             self.master, "POST", PATH, body, {**JSON_HEADERS, "Mesos-Stream-Id": self.stream_id}

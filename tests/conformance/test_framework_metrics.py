@@ -49,7 +49,7 @@ def miscounted(scheduler: Scheduler, found: dict[str, float]) -> dict[str, tuple
     wanted = {
         "calls/accept": 1,
         "calls/acknowledge": events["UPDATE"],
-        "calls/decline": 0,
+        "calls/decline": scheduler.calls["DECLINE"],  # other agents' offers
         "calls/subscribe": 1,
         "calls/suppress": 1,
         "events/offers": events["OFFERS"],

@@ -60,9 +60,13 @@ def test_offers_to_a_role_that_is_left_are_withdrawn(cluster: Cluster) -> None:
     (role,) = scheduler.framework_info["roles"]
     known = len(scheduler.events)
     assert TAKEN.problems(update(scheduler, roles=[f"{role}-2"])) == []
-    rescind = scheduler.wait_kind("RESCIND", since=known)
-    assert rescind["offer_id"] == held["id"]
-    offers = scheduler.wait_kind("OFFERS", since=known)
+    rescind = scheduler.wait(
+        lambda event: event.kind == "RESCIND" and event["offer_id"] == held["id"],
+        "RESCIND of the offer that was held",
+        since=known,
+    )
+    after = scheduler.events.index(rescind)
+    offers = scheduler.wait_kind("OFFERS", since=after)
     assert {one["allocation_info"]["role"] for one in offers["offers"]} == {f"{role}-2"}
 
 
