@@ -129,7 +129,8 @@ def replay_idle(run: PocketCluster) -> Replay:
 
 def replay_all(run: PocketCluster) -> Replay:
     """Bring about the situations from "running" to "agent_back", one after the other."""
-    flags = {"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "3"}
+    # So soon that it can be awaited, and not because the machine is busy.
+    flags = {"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "8"}
     master = run.start_master(**flags)
     first = run.start_agent(str(master.address), **AGENT_FLAGS)
     run.cluster()  # so that the first is S0

@@ -31,6 +31,8 @@ FREE = re.compile(
     r"|executors\[\d+\](\.executor_info)?\.command\.value|x1.*message$|statuses\[\d+\]\.message$"
     # Where the daemons' files are; the name of the loopback.
     r"|webui_dir|master_hostname|(log_dir|/log)$"
+    # How soon an agent that does not answer is given up.
+    r"|flags\.max_agent_ping_timeouts$"
     # What stands in a log, and since when.
     r"|^\$\.(data|offset)$|^\$\[0\]\.(mtime|size|uid|gid|mode|nlink|path)$"
 )
