@@ -87,7 +87,8 @@ async def test_forks_over_the_operators_limit_fail_in_containers_alone(labs: Lab
     """The limit is that of cgroups_root; what is outside forks on."""
     lab = labs("cgroups/pids")
     (CGROUPS / "pids" / lab.root / "pids.max").write_text("12")
-    many = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 0.3 & done; echo all"
+    each = 'sleep 100 & all="$all $!"'
+    many = f"for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do {each}; done; echo all; kill $all"
     container = await lab.launch(f"({many}); exit 0")
     await lab.end(container)
     assert "all" not in lab.output(container)
