@@ -13,6 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +79,25 @@ def _daemon(folder: Path, program: str, options: list[str]) -> Iterator[Daemon]:
 
 def _free_port() -> int:
     """Return a port that nothing uses, and that no client's connection is given meanwhile."""
-    while True:
-        port = random.randrange(20_000, 30_000)
+    for port in _own_ports()[1]:
         with socket.socket() as probe, suppress(OSError):
             probe.bind((HOST, port))
             return port
+    raise AssertionError("ports come round again")
+
+
+@cache
+def _own_ports() -> tuple[socket.socket, Iterator[int]]:
+    """Return ports that tests beside this process don't take: they hold one of UDP as well."""
+    while True:
+        held = socket.socket(type=socket.SOCK_DGRAM)
+        first = random.randrange(20_000, 30_000, 100)
+        try:
+            held.bind((HOST, first))
+        except OSError:
+            held.close()
+        else:
+            return held, cycle(range(first, first + 100))
 
 
 def _wait_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import functools
+import itertools
 import json
 import os
 import random
@@ -11,6 +13,7 @@ import socket
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -149,11 +152,28 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 def _free_port() -> int:
     """Choose a port that no client's connection is given while an agent is down."""
-    while True:
-        port = random.randrange(20_000, 30_000)
+    for port in _own_ports()[1]:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+    raise AssertionError("ports come round again")
+
+
+@functools.cache
+def _own_ports() -> tuple[socket.socket, Iterator[int]]:
+    """A hundred ports of this process: tests beside it must not take one before an agent does.
+
+    They are its own as long as it holds the first one's namesake of UDP.
+    """
+    while True:
+        held = socket.socket(type=socket.SOCK_DGRAM)
+        first = random.randrange(20_000, 30_000, 100)
+        try:
+            held.bind(("127.0.0.1", first))
+        except OSError:
+            held.close()
+        else:
+            return held, itertools.cycle(range(first, first + 100))
 
 
 def launcher_dir_for_all(folder: Path) -> Path:

@@ -7,6 +7,8 @@ the suite, or those of the folder named by MESOS_SBIN: anything that takes Mesos
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
 import random
 import shutil
@@ -15,10 +17,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import leftovers
 from .cluster import Cluster, NoClusterError, eventually
 from .wire import Address, request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HOST = "127.0.0.1"
 RECOVERING = "Master has not finished recovery"
@@ -33,11 +39,28 @@ def free_port() -> int:
     Below those that the kernel hands out by itself: a daemon that is started again must
     not find its port in the hands of some client's connection.
     """
-    while True:
-        port = random.randrange(20_000, 30_000)
+    for port in own_ports()[1]:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((HOST, port))
             return port
+    raise AssertionError("ports come round again")
+
+
+@functools.cache
+def own_ports() -> tuple[socket.socket, Iterator[int]]:
+    """A hundred ports of this process: tests beside it must not take one before a daemon does.
+
+    They are its own as long as it holds the first one's namesake of UDP.
+    """
+    while True:
+        held = socket.socket(type=socket.SOCK_DGRAM)
+        first = random.randrange(20_000, 30_000, 100)
+        try:
+            held.bind((HOST, first))
+        except OSError:
+            held.close()
+        else:
+            return held, itertools.cycle(range(first, first + 100))
 
 
 def daemon_path(name: str) -> str:
