@@ -366,13 +366,13 @@ class Master:
             return error.code
 
     def leads(self) -> bool:
+        if self.process.poll() is not None:
+            return False
+        shown = self.get("/metrics/snapshot") or {}
+        if shown.get("registrar/log/recovered") != 1.0:
+            return False  # nor is it asked for more: it would lead to one that may be stopped
         state = self.get("/state")
-        serving = self.get("/metrics/snapshot") or {}
-        return bool(
-            state
-            and state["pid"] == state["leader"] == f"master@{HOST}:{self.port}"
-            and serving.get("registrar/log/recovered") == 1.0
-        )
+        return bool(state and state["pid"] == state["leader"] == f"master@{HOST}:{self.port}")
 
 
 class Agent:
