@@ -8,12 +8,17 @@ run that was killed is cleaned up by the next one, and nothing else is ever touc
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BASE = Path(tempfile.gettempdir()) / f"mesos-conformance-{os.getuid()}"
 OWNER = "owner"
@@ -23,13 +28,25 @@ CGROUPS = Path("/sys/fs/cgroup")
 def new_run() -> Path:
     """Make a folder for this run, after sweeping those whose owner is gone."""
     BASE.mkdir(mode=0o755, exist_ok=True)
-    for run in BASE.iterdir():
-        if not _owner_lives(run):
-            sweep(run)
-    run = Path(tempfile.mkdtemp(prefix="run-", dir=BASE))
-    run.chmod(0o755)  # tasks of other users find their sandbox below it
-    (run / OWNER).write_text(_identity(os.getpid()))
+    with _alone():
+        left = [run for run in BASE.iterdir() if not _owner_lives(run)]
+        run = Path(tempfile.mkdtemp(prefix="run-", dir=BASE))
+        run.chmod(0o755)  # tasks of other users find their sandbox below it
+        (run / OWNER).write_text(_identity(os.getpid()))
+    for former in left:
+        sweep(former)
     return run
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Keep others out: a folder that is just being made does not name its owner yet."""
+    base = os.open(BASE, os.O_RDONLY)
+    try:
+        fcntl.flock(base, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(base)
 
 
 def cgroups_root(run: Path) -> str:
