@@ -181,6 +181,12 @@ class Framework(Scheduler):  # type: ignore[misc]  # PyMesos has no types
         return began
 
 
+def room(offer: Any, **wanted: float) -> int:
+    """Return how many tasks of a size an offer has room for."""
+    free = {one["name"]: one.get("scalar", {}).get("value", 0) for one in offer["resources"]}
+    return min(int(free.get(name, 0) / amount + 1e-6) for name, amount in wanted.items())
+
+
 def task(identity: str, cpus: float, mem: float, **details: Any) -> dict[str, Any]:
     """Return a task; memory in MB."""
     return {

@@ -88,7 +88,8 @@ def commands(folder: Path, tasks: int) -> dict[str, Any]:
             kind, when, event = framework.next()
             agent = event["agent_id"]["value"]
             if kind == "offer":
-                count = min(AT_ONCE - active[agent], tasks - len(launched))
+                room = daemons.room(event, cpus=0.2, mem=64)
+                count = min(room, AT_ONCE - active[agent], tasks - len(launched))
                 made = [
                     daemons.command(f"c{len(launched) + number}", "true", 0.2, 64)
                     for number in range(count)
