@@ -8,7 +8,6 @@ allocator.md and allocator.png.
 """
 
 import argparse
-import json
 import os
 import platform
 import statistics
@@ -249,11 +248,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--agents", type=int, nargs="+", default=[100, 1000, 3000, 10_000])
     parser.add_argument("--frameworks", type=int, default=200, help="[%(default)s]")
     parser.add_argument("--rounds", type=int, default=9, help="allocations of each kind [9]")
-    parser.add_argument(
-        "--folder", type=Path, default=report.ROOT / ".lab" / "bench", help="[.lab/bench]"
-    )
-    parser.add_argument("--record", action="store_true", help="also into docs/benchmarks.md")
-    return parser.parse_args()
+    return report.options(parser)
 
 
 def main() -> None:
@@ -268,15 +263,7 @@ def main() -> None:
     }
     sizes = list(measure(options.agents, options.frameworks, options.rounds))
     results = {"machine": about, "frameworks": options.frameworks, "sizes": sizes}
-    options.folder.mkdir(parents=True, exist_ok=True)
-    (options.folder / "allocator.json").write_text(json.dumps(results) + "\n")
-    drawing = options.folder / "allocator.png"
-    draw(results, drawing)
-    text = markdown(results)
-    (options.folder / "allocator.md").write_text(text)
-    print(text)
-    if options.record:
-        report.record(text, drawing, "allocator")
+    report.leave("allocator", results, markdown(results), draw, options)
 
 
 if __name__ == "__main__":

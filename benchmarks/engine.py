@@ -7,7 +7,6 @@ the machine's cores. Writes engine.json, engine.md and engine.png.
 """
 
 import argparse
-import json
 import os
 import platform
 import shlex
@@ -268,11 +267,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench engine", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="runs of each load [%(default)s]")
     parser.add_argument("--quick", action="store_true", help="a twentieth: does it work?")
-    parser.add_argument(
-        "--folder", type=Path, default=report.ROOT / ".lab" / "bench", help="[.lab/bench]"
-    )
-    parser.add_argument("--record", action="store_true", help="also into docs/benchmarks.md")
-    return parser.parse_args()
+    return report.options(parser)
 
 
 def main() -> None:
@@ -285,15 +280,7 @@ def main() -> None:
         f"{options.rounds} runs of each load: median (least to most)",
     }
     results = {"machine": about, **measure(options)}
-    options.folder.mkdir(parents=True, exist_ok=True)
-    (options.folder / "engine.json").write_text(json.dumps(results) + "\n")
-    drawing = options.folder / "engine.png"
-    draw(results, drawing)
-    text = markdown(results)
-    (options.folder / "engine.md").write_text(text)
-    print(text)
-    if options.record:
-        report.record(text, drawing, "engine")
+    report.leave("engine", results, markdown(results), draw, options)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The figures as Markdown: what was measured, on what, by which command, and the spread."""
 
+import argparse
+import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 IMAGES = ROOT / "docs" / "images"
 
 Results = dict[str, Any]
+Drawing = Callable[[Results, Path], None]
 
 
 def markdown(results: Results) -> str:
@@ -33,6 +36,27 @@ def record(text: str, picture: Path, name: str = "benchmarks") -> None:
     before, _, rest = DOCUMENT.read_text().partition(begin)
     after = rest.partition(end)[2]
     DOCUMENT.write_text(f"{before}{begin}\n{text}{end}{after}")
+
+
+def options(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return what the command line asks for: where results go, besides the benchmark's own."""
+    parser.add_argument("--folder", type=Path, default=ROOT / ".lab" / "bench", help="[.lab/bench]")
+    parser.add_argument("--record", action="store_true", help="also into docs/benchmarks.md")
+    return parser.parse_args()
+
+
+def leave(
+    name: str, results: Results, text: str, draw: Drawing, options: argparse.Namespace
+) -> None:
+    """Write results as NAME.json, .md and .png, print the text, record both where that is asked."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    (options.folder / f"{name}.json").write_text(json.dumps(results) + "\n")
+    (options.folder / f"{name}.md").write_text(text)
+    drawing = options.folder / f"{name}.png"
+    draw(results, drawing)
+    print(text)
+    if options.record:
+        record(text, drawing, name)
 
 
 def _machine(results: Results) -> Iterator[str]:

@@ -309,7 +309,29 @@ async def test_a_leader_that_slept_writes_nothing_when_it_wakes(zookeeper: ZooKe
 # --- whole masters ------------------------------------------------------------------------------
 
 
-class Master:
+class Daemon:
+    """A daemon's process, started and killed as often as wanted."""
+
+    log: Path
+    process: subprocess.Popen[bytes]
+    _command: list[str]
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={k: v for k, v in os.environ.items() if not k.startswith("MESOS_")},
+            )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+class Master(Daemon):
     """A mesos-master process that can be started again."""
 
     def __init__(self, folder: Path, zk: str | None, **flags: str) -> None:
@@ -330,20 +352,6 @@ class Master:
             *(f"--{name}={value}" for name, value in given.items()),
         ]
         self.start()
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={k: v for k, v in os.environ.items() if not k.startswith("MESOS_")},
-            )
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
     def get(self, path: str) -> Any:
         """Return a JSON body as this master serves it; None when it does not."""
@@ -375,7 +383,7 @@ class Master:
         return bool(state and state["pid"] == state["leader"] == f"master@{HOST}:{self.port}")
 
 
-class Agent:
+class Agent(Daemon):
     """A mesos-agent process."""
 
     def __init__(self, folder: Path, name: str, master: str) -> None:
@@ -395,20 +403,6 @@ class Agent:
             "--registration_backoff_factor=100ms",
         ]
         self.start()
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={k: v for k, v in os.environ.items() if not k.startswith("MESOS_")},
-            )
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 class Cluster:
