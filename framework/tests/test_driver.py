@@ -1,8 +1,10 @@
 """PyMesos' driver reports into a queue, and its end interrupts nobody."""
 
+import json
 import queue
 import signal
 import socket
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -99,3 +101,64 @@ def test_a_master_that_does_not_answer_is_not_waited_for_for_ever(silent_master,
     calling.start()
     calling.join(PATIENCE)
     assert sent == [False]
+
+
+@pytest.fixture
+def late_master(silent_master):
+    """A master that was elected and hears of it late: at first it names its predecessor."""
+    event = b'{"type":"HEARTBEAT"}'
+    stream = b"%d\n%s" % (len(event), event)
+    answers = iter(
+        [
+            b"HTTP/1.1 307 Elsewhere\r\nLocation: //%s\r\nContent-Length: 0\r\n\r\n"
+            % silent_master.encode(),
+            b"HTTP/1.1 200 OK\r\nMesos-Stream-Id: late\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"%x\r\n%s\r\n" % (len(stream), stream),
+        ]
+    )
+
+    class Late(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.wfile.write(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.wfile.write(next(answers))
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Late)
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield server.server_address
+    server.shutdown()
+    server.server_close()
+
+
+class Elected:
+    """In place of PyMesos' detector: ZooKeeper names one master, once."""
+
+    def __init__(self, uri, driver):
+        self.uri, self.driver = uri, driver
+
+    def start(self):
+        host, port = self.uri.split("/")[0].split(":")
+        named = {"address": {"ip": host, "port": int(port)}}
+        self.driver.onNewMasterDetectedMessage(json.dumps(named))
+
+    def stop(self):
+        pass
+
+
+def test_a_late_master_sends_nobody_to_its_predecessor(late_master, monkeypatch):
+    """ZooKeeper knows better; who went there would be alone with one that is cut off."""
+    monkeypatch.setattr("pymesos.detector.MasterDetector", Elected)
+    uri = f"zk://{late_master[0]}:{late_master[1]}/mesos"
+    driver = Driver(Listener(queue.SimpleQueue()), {"name": "x", "user": "y"}, uri)
+    driver.start()
+    deadline = time.monotonic() + PATIENCE
+    while not driver.connected and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert driver.stream_id == "late"
+    driver.stop(failover=True)
+    driver.join()

@@ -10,6 +10,7 @@ import time
 import types
 from collections.abc import Sequence
 from http.client import OK, HTTPConnection, HTTPException
+from threading import current_thread
 from typing import Any
 
 from pymesos import MesosSchedulerDriver, process
@@ -67,6 +68,17 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc]  # PyMesos has no type
         if connection is not None:
             connection.timeout = ANSWER_TIMEOUT
         return connection
+
+    def change_master(self, master: str | None) -> None:
+        """Follow who was elected. Without ZooKeeper also where a master sends us.
+
+        A master that is elected and has not heard of it yet still names its predecessor: who
+        followed it there would wait for one that is dead or cut off, and ZooKeeper, which has
+        said all it has to say, would not call them back. The master is asked again instead.
+        """
+        redirected = current_thread() is self._io_thread
+        if not (redirected and self.detector):
+            super().change_master(master)
 
     def _get_version(self, master: str | None) -> str | None:
         if master is None:
