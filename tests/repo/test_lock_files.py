@@ -48,3 +48,9 @@ def test_the_lock_satisfies_what_the_distributions_declare(project):
         if name not in OWN:
             assert name in locked, f"{name} is not locked: run scripts/lock"
             assert requirement.specifier.contains(locked[name]), str(requirement)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_conditions_hold_for_a_python_that_is_a_release_candidate(lock):
+    """Ubuntu 22.04's is 3.11.0rc1, which old pips find neither below nor above a full version."""
+    assert "python_full_version" not in lock.read_text()
