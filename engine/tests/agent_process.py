@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from container_lab import containers, groups
 from fake_master import PATIENCE, FakeMaster
 
 import pocket_mesos
 from pocket_mesos import libexec
+from pocket_mesos.containerizer.cgroups import files
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 
@@ -122,9 +124,7 @@ class AgentProcess:
 
     def cgroups(self) -> list[Path]:
         """Cgroups of containers that are still there."""
-        return [
-            one for one in Path("/sys/fs/cgroup").glob(f"*/{self.cgroups_root}/*") if one.is_dir()
-        ]
+        return containers(self.cgroups_root)
 
     def clean(self) -> None:
         """Kill everything and remove everything."""
@@ -135,8 +135,7 @@ class AgentProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for _ in range(100):
-            left = sorted(Path("/sys/fs/cgroup").glob(f"*/{self.cgroups_root}/**/"), reverse=True)
-            left += list(Path("/sys/fs/cgroup").glob(f"*/{self.cgroups_root}"))
+            left = [one for folder in groups(self.cgroups_root) for one in files.nested(folder)]
             for folder in left:
                 with contextlib.suppress(OSError):
                     folder.rmdir()

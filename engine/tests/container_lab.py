@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pocket_mesos.containerizer import isolators
-from pocket_mesos.containerizer.cgroups import files
+from pocket_mesos.containerizer.cgroups import files, v2
 from pocket_mesos.containerizer.config import ContainerConfig, Limits, Termination
 from pocket_mesos.containerizer.containerizer import Containerizer, Recovered
 from pocket_mesos.containerizer.fetching import FetcherSettings
@@ -21,8 +21,27 @@ from pocket_mesos.containerizer.isolators import IsolationSettings
 from pocket_mesos.protocol.mesos import ContainerInfo
 
 CGROUPS = Path("/sys/fs/cgroup")
+UNIFIED = v2.mounted(CGROUPS)
+"""Whether this machine has version 2: the one hierarchy instead of one a subsystem."""
+
 PATIENCE = 60.0
 """Seconds until what is awaited counts as missing, on a busy machine too."""
+
+
+def group(subsystem: str, root: str) -> Path:
+    """Return the cgroup that a flag cgroups_root stands for."""
+    return v2.root(CGROUPS, root, v2.own()) if UNIFIED else CGROUPS / subsystem / root
+
+
+def groups(root: str) -> list[Path]:
+    """Return what there is of a cgroups_root, in every hierarchy."""
+    found = [group("", root)] if UNIFIED else CGROUPS.glob(f"*/{root}")
+    return [one for one in found if one.is_dir()]
+
+
+def containers(root: str) -> list[Path]:
+    """Return the cgroups of containers below a cgroups_root, in every hierarchy."""
+    return [one for folder in groups(root) for one in folder.iterdir() if one.is_dir()]
 
 
 def new_root() -> str:
@@ -100,7 +119,10 @@ class Lab:
         return (self.folder / container_id / "stdout").read_text()
 
     def cgroups(self) -> list[Path]:
-        return [one for one in CGROUPS.glob(f"*/{self.root}/*") if one.is_dir()]
+        return containers(self.root)
+
+    def group(self, subsystem: str) -> Path:
+        return group(subsystem, self.root)
 
     def take_over(self, other: "Lab", container_id: str) -> None:
         """Go on with a container of another lab, as a restarted agent does."""
@@ -117,11 +139,11 @@ class Lab:
         self.clean()
 
     def clean(self) -> None:
-        for folder in CGROUPS.glob(f"*/{self.root}"):
+        for folder in groups(self.root):
             for one in files.nested(folder):
                 files.kill(files.processes(one))
                 _remove(one)
-            if folder.parent.parent != CGROUPS:
+            if "/" in self.root:
                 # Another lab may still have its root there.
                 with contextlib.suppress(OSError):
                     folder.parent.rmdir()
@@ -159,10 +181,20 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def subsystem(*wanted: str) -> pytest.MarkDecorator:
-    """Skip where this process can't use cgroups of version 1."""
-    lacking = [one for one in (*wanted, "freezer") if not os.access(CGROUPS / one, os.W_OK)]
-    reason = f"no writable cgroup v1 hierarchy {', '.join(lacking)}"
-    return pytest.mark.skipif(os.geteuid() != 0 or bool(lacking), reason=reason)
+    """Skip where this process can't use cgroups, named as those of version 1 are."""
+    reason = _without(wanted) if os.geteuid() == 0 else "cgroups need root"
+    return pytest.mark.skipif(reason is not None, reason=str(reason))
+
+
+def _without(wanted: tuple[str, ...]) -> str | None:
+    if not UNIFIED:
+        lacking = [one for one in (*wanted, "freezer") if not os.access(CGROUPS / one, os.W_OK)]
+        return f"no writable cgroup v1 hierarchy {', '.join(lacking)}" if lacking else None
+    if v2.own() == "/":
+        return "in the root of cgroup v2, whose processes would all have to move"
+    there = {*v2.offered(CGROUPS), "cpuacct", "freezer"} if os.access(CGROUPS, os.W_OK) else set()
+    lacking = [one for one in wanted if one.replace("blkio", "io") not in there]
+    return f"cgroup v2 has no {', '.join(lacking)} here" if lacking else None
 
 
 def _refused() -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from agent_process import SYSTEM_PYTHON, AgentProcess, launcher_dir_for_all
-from container_lab import namespaces
+from container_lab import UNIFIED, group, namespaces
 from fake_master import FakeMaster, framework, resources, task
 
 from pocket_mesos.protocol import codec, link
@@ -288,16 +288,22 @@ async def test_cgroups_hold_the_limits_and_are_gone_afterwards(
     master.run(framework(), task("t", "sleep 100", cpus=0.1, mem=32))
     await master.update("t", "TASK_RUNNING")
     container = agent.sandbox("m-f", "t").name
-    base = Path("/sys/fs/cgroup")
 
     def control(subsystem: str, name: str) -> str:
-        return (base / subsystem / agent.cgroups_root / container / name).read_text().strip()
+        return (group(subsystem, agent.cgroups_root) / container / name).read_text().strip()
 
-    assert control("cpu", "cpu.shares") == "204"
-    assert control("cpu", "cpu.cfs_quota_us") == "20000"
-    assert control("memory", "memory.limit_in_bytes") == str(64 * 2**20)
-    assert control("memory", "memory.soft_limit_in_bytes") == str(64 * 2**20)
-    assert len(control("freezer", "cgroup.procs").split()) >= 2
+    if UNIFIED:
+        assert control("cpu", "cpu.weight") == "20"
+        assert control("cpu", "cpu.max") == "20000 100000"
+        assert control("memory", "memory.max") == str(64 * 2**20)
+        assert control("memory", "memory.low") == str(64 * 2**20)
+        assert len(control("", "leaf/cgroup.procs").split()) >= 2
+    else:
+        assert control("cpu", "cpu.shares") == "204"
+        assert control("cpu", "cpu.cfs_quota_us") == "20000"
+        assert control("memory", "memory.limit_in_bytes") == str(64 * 2**20)
+        assert control("memory", "memory.soft_limit_in_bytes") == str(64 * 2**20)
+        assert len(control("freezer", "cgroup.procs").split()) >= 2
     usage = (await agent.get("/containers"))[0]
     assert usage["statistics"]["mem_limit_bytes"] == 64 * 2**20
     assert usage["statistics"]["mem_rss_bytes"] > 0

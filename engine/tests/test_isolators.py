@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from container_lab import CGROUPS, Lab, marked, namespaces, new_root, subsystem, until
+from container_lab import UNIFIED, Lab, marked, namespaces, new_root, subsystem, until
 
 from pocket_mesos.containerizer import devices
 from pocket_mesos.containerizer.cgroups import files
@@ -86,7 +86,7 @@ def volumes(*some: Volume) -> ContainerInfo:
 async def test_forks_over_the_operators_limit_fail_in_containers_alone(labs: Labs) -> None:
     """The limit is that of cgroups_root; what is outside forks on."""
     lab = labs("cgroups/pids")
-    (CGROUPS / "pids" / lab.root / "pids.max").write_text("12")
+    (lab.group("pids") / "pids.max").write_text("12")
     each = 'sleep 100 & all="$all $!"'
     many = f"for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do {each}; done; echo all; kill $all"
     container = await lab.launch(f"({many}); exit 0")
@@ -105,7 +105,7 @@ async def test_containers_run_on_the_cpus_of_their_root(labs: Labs) -> None:
     first = await lab.launch(ask)
     await lab.end(first)
     assert json.loads(lab.output(first)) == sorted(os.sched_getaffinity(0))
-    (CGROUPS / "cpuset" / lab.root / "cpuset.cpus").write_text("0")
+    (lab.group("cpuset") / "cpuset.cpus").write_text("0")
     second = await lab.launch(ask)
     await lab.end(second)
     assert json.loads(lab.output(second)) == [0]
@@ -154,7 +154,7 @@ def test_allowed_devices_are_devices(tmp_path: Path) -> None:
 @subsystem("blkio")
 async def test_block_io_is_counted(labs: Labs) -> None:
     """In Mesos' shape: every device, then the total."""
-    lab = labs("cgroups/blkio")
+    lab = labs("cgroups/io" if UNIFIED else "cgroups/blkio")
     container = await lab.launch(
         "dd if=/dev/zero of=data bs=4k count=64 oflag=direct 2>/dev/null || echo refused; "
         "while ! test -e end; do sleep 0.05; done"
@@ -166,14 +166,15 @@ async def test_block_io_is_counted(labs: Labs) -> None:
         (value,) = last["io_service_bytes"]
         return int(value["value"])
 
-    if CGROUPS.joinpath("blkio/blkio.throttle.io_service_bytes").read_text().strip() == "Total 0":
+    everywhere = "io.stat" if UNIFIED else "blkio.throttle.io_service_bytes"
+    if (lab.group("blkio").parent / everywhere).read_text().strip() in ("", "Total 0"):
         pytest.skip("the kernel counts no block device here")
     await until(lambda: "refused" in lab.output(container) or total() >= 64 * 4096)
     if "refused" in lab.output(container):
         pytest.skip("the file system under the sandbox has no block device to count")
 
 
-@subsystem("cpu", "cpuacct", "memory", "pids", "cpuset", "devices", "blkio")
+@subsystem("cpu", "cpuacct", "memory", "pids", "cpuset", "blkio")
 async def test_all_is_all_that_the_machine_has(labs: Labs) -> None:
     """One name for every subsystem; others of cgroups/* beside it don't count."""
     assert names("cgroups/cpu,cgroups/all,posix/rlimits") == (
@@ -185,8 +186,13 @@ async def test_all_is_all_that_the_machine_has(labs: Labs) -> None:
     container = await lab.launch("exec sleep 100")
     pid = lab.containerizer.pid(container)
     groups = text_of(f"/proc/{pid}/cgroup")
-    for one in ("cpu", "cpuacct", "memory", "pids", "cpuset", "devices", "blkio", "freezer"):
-        assert f":{one}:/{lab.root}/{container}\n" in groups
+    if UNIFIED:
+        assert f"/{lab.root}/{container}/leaf\n" in groups
+        given = text_of(f"{lab.group('')}/{container}/cgroup.controllers").split()
+        assert {"cpu", "memory", "pids", "cpuset", "io"} <= set(given)
+    else:
+        for one in ("cpu", "cpuacct", "memory", "pids", "cpuset", "devices", "blkio", "freezer"):
+            assert f":{one}:/{lab.root}/{container}\n" in groups
 
     def counted() -> tuple[int, int]:
         usage = lab.containerizer.usage(container)
