@@ -69,6 +69,19 @@ def create(cgroup: Path) -> None:
         raise IsolationError(f"Failed to create cgroup '{cgroup}': {error.strerror}") from error
 
 
+def writable(cgroup: Path) -> None:
+    """Look whether a cgroup and its parents could be made, without making them.
+
+    Raises:
+        IsolationError: the hierarchy is not writable.
+    """
+    there = next(one for one in (cgroup, *cgroup.parents) if one.exists())
+    if not os.access(there, os.W_OK):
+        raise IsolationError(
+            f"Failed to create cgroup '{cgroup}': '{there}' is not writable for this process"
+        )
+
+
 def nested(cgroup: Path) -> list[Path]:
     """Return a cgroup and all below it, deepest first; nothing when it does not exist."""
     if not cgroup.is_dir():

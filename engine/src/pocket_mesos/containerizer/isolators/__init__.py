@@ -4,6 +4,11 @@ The names are those of the flag ``isolation``; ``create`` makes the isolators th
 """
 
 from pocket_mesos.containerizer.isolators.base import Isolator, Watcher
-from pocket_mesos.containerizer.isolators.factory import IsolationSettings, create, default_launcher
+from pocket_mesos.containerizer.isolators.factory import (
+    IsolationSettings,
+    check,
+    create,
+    default_launcher,
+)
 
-__all__ = ["IsolationSettings", "Isolator", "Watcher", "create", "default_launcher"]
+__all__ = ["IsolationSettings", "Isolator", "Watcher", "check", "create", "default_launcher"]

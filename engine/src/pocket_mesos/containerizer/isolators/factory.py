@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pocket_mesos.containerizer.cgroups import v1, v2
+from pocket_mesos.containerizer.cgroups import files, v1, v2
 from pocket_mesos.containerizer.errors import IsolationError
 from pocket_mesos.containerizer.isolators import (
     cgroups1,
@@ -61,21 +61,21 @@ PLAIN: dict[str, Maker] = {
 }
 """Isolators that need no cgroups."""
 
-VERSION1: dict[str, tuple[str, Maker]] = {
+VERSION1: dict[str, tuple[tuple[str, ...], Maker]] = {
     "cgroups/cpu": (
-        "cpu",
+        ("cpu", "cpuacct"),
         lambda by: cgroups1.Cpu(by.hierarchy, by.root, by.enable_cfs, by.count_processes),
     ),
-    "cgroups/mem": ("memory", lambda by: cgroups1.Mem(by.hierarchy, by.root)),
-    "cgroups/pids": ("pids", lambda by: subsystems1.Pids(by.hierarchy, by.root)),
-    "cgroups/cpuset": ("cpuset", lambda by: subsystems1.Cpuset(by.hierarchy, by.root)),
+    "cgroups/mem": (("memory",), lambda by: cgroups1.Mem(by.hierarchy, by.root)),
+    "cgroups/pids": (("pids",), lambda by: subsystems1.Pids(by.hierarchy, by.root)),
+    "cgroups/cpuset": (("cpuset",), lambda by: subsystems1.Cpuset(by.hierarchy, by.root)),
     "cgroups/devices": (
-        "devices",
+        ("devices",),
         lambda by: subsystems1.Devices(by.hierarchy, by.root, by.allowed_devices),
     ),
-    "cgroups/blkio": ("blkio", lambda by: subsystems1.Blkio(by.hierarchy, by.root)),
+    "cgroups/blkio": (("blkio",), lambda by: subsystems1.Blkio(by.hierarchy, by.root)),
 }
-"""Subsystem and isolator of each."""
+"""Subsystems and isolator of each."""
 
 VERSION2: dict[str, tuple[str, Callable[[IsolationSettings, Path], Isolator]]] = {
     "cgroups/cpu": (
@@ -143,10 +143,11 @@ def names(isolation: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda one: not one.startswith(_FILESYSTEM)))
 
 
-def create(
-    isolation: str, launcher: str, settings: IsolationSettings
-) -> tuple[Launcher, list[Isolator]]:
-    """Make the launcher and the isolators that the flags name.
+def check(isolation: str, launcher: str, settings: IsolationSettings) -> tuple[str, ...]:
+    """See whether the machine has what the flags name, before anything is made.
+
+    Returns:
+        The isolators' names.
 
     Raises:
         IsolationError: the machine lacks what one of them needs.
@@ -154,10 +155,30 @@ def create(
     wanted = names(isolation)
     for name in wanted:
         _require(name, wanted, launcher)
-    groups = [name for name in wanted if name.startswith("cgroups/")]
-    if (launcher == "linux" or groups) and v2.mounted(settings.hierarchy):
-        return _version2(wanted, launcher, settings)
-    return _launcher1(launcher, settings), _version1(wanted, settings)
+    if _unified(wanted, launcher, settings):
+        return _check2(wanted, launcher, settings)
+    return _check1(wanted, launcher, settings)
+
+
+def create(
+    isolation: str, launcher: str, settings: IsolationSettings
+) -> tuple[Launcher, list[Isolator]]:
+    """Make the launcher and the isolators that the flags name, and the cgroups above containers.
+
+    Raises:
+        IsolationError: the machine lacks what one of them needs.
+    """
+    wanted = check(isolation, launcher, settings)
+    if _unified(wanted, launcher, settings):
+        return _version2(wanted, settings)
+    makers = (PLAIN.get(name) or VERSION1[name][1] for name in wanted)
+    return _launcher1(launcher, settings), [maker(settings) for maker in makers]
+
+
+def _unified(wanted: tuple[str, ...], launcher: str, settings: IsolationSettings) -> bool:
+    """Tell whether cgroups are needed and those of version 2 are what there is."""
+    groups = any(name.startswith("cgroups/") for name in wanted)
+    return (launcher == "linux" or groups) and v2.mounted(settings.hierarchy)
 
 
 def _require(name: str, wanted: tuple[str, ...], launcher: str) -> None:
@@ -175,6 +196,28 @@ def _require(name: str, wanted: tuple[str, ...], launcher: str) -> None:
         raise IsolationError(f"Failed to create isolator '{name}': {lacking}")
 
 
+def _check1(wanted: tuple[str, ...], launcher: str, settings: IsolationSettings) -> tuple[str, ...]:
+    if ALL in wanted:
+        every = [name for name, (needed, _) in VERSION1.items() if _have(settings, needed)]
+        wanted = (*(name for name in wanted if name != ALL), *every)
+    lacking = [name for name in wanted if name not in PLAIN and name not in VERSION1]
+    if lacking:
+        raise IsolationError(
+            f"The isolator '{lacking[0]}' needs cgroup v2; here it is cgroups/blkio"
+        )
+    needed = [one for name in wanted if name in VERSION1 for one in VERSION1[name][0]]
+    for subsystem in [*(["freezer"] if launcher == "linux" else []), *needed]:
+        files.writable(v1.hierarchy(settings.hierarchy, subsystem) / settings.root)
+    return wanted
+
+
+def _have(settings: IsolationSettings, subsystems: tuple[str, ...]) -> bool:
+    try:
+        return all(v1.hierarchy(settings.hierarchy, one) for one in subsystems)
+    except IsolationError:
+        return False
+
+
 def _launcher1(launcher: str, settings: IsolationSettings) -> Launcher:
     if launcher == "posix":
         return PosixLauncher(settings.destroy_timeout)
@@ -182,41 +225,28 @@ def _launcher1(launcher: str, settings: IsolationSettings) -> Launcher:
     return LinuxLauncher(freezer, settings.root, settings.destroy_timeout)
 
 
-def _version1(wanted: tuple[str, ...], settings: IsolationSettings) -> list[Isolator]:
-    made: list[Isolator] = []
-    for name in wanted:
-        if name in PLAIN:
-            made.append(PLAIN[name](settings))
-        elif name == ALL:
-            there = [maker for subsystem, maker in VERSION1.values() if _has(settings, subsystem)]
-            made += [maker(settings) for maker in there]
-        elif name in VERSION1:
-            made.append(VERSION1[name][1](settings))
-        else:
-            raise IsolationError(f"The isolator '{name}' needs cgroup v2; here it is cgroups/blkio")
-    return made
-
-
-def _has(settings: IsolationSettings, subsystem: str) -> bool:
-    try:
-        v1.hierarchy(settings.hierarchy, subsystem)
-    except IsolationError:
-        return False
-    return True
-
-
-def _version2(
-    wanted: tuple[str, ...], launcher: str, settings: IsolationSettings
-) -> tuple[Launcher, list[Isolator]]:
+def _check2(wanted: tuple[str, ...], launcher: str, settings: IsolationSettings) -> tuple[str, ...]:
     if launcher != "linux":
         raise IsolationError("The isolators cgroups/* on cgroup v2 need --launcher=linux")
+    there = v2.offered(settings.hierarchy)
     if ALL in wanted:
-        there = v2.offered(settings.hierarchy)
         every = [name for name, (controller, _) in VERSION2.items() if controller in there]
         wanted = (*(name for name in wanted if name != ALL), *every)
     for name in wanted:
         if name not in PLAIN and name not in VERSION2:
             raise IsolationError(f"Pocket Mesos lacks the isolator '{name}' on cgroup v2")
+        if name in VERSION2 and VERSION2[name][0] not in there:
+            raise IsolationError(
+                f"The isolator '{name}' needs the controller '{VERSION2[name][0]}', which "
+                f"'{settings.hierarchy}' does not offer"
+            )
+    files.writable(v2.root(settings.hierarchy, settings.root, v2.own()))
+    return wanted
+
+
+def _version2(
+    wanted: tuple[str, ...], settings: IsolationSettings
+) -> tuple[Launcher, list[Isolator]]:
     current = v2.own()
     root = v2.root(settings.hierarchy, settings.root, current)
     controllers = tuple(VERSION2[name][0] for name in wanted if name in VERSION2)
