@@ -46,9 +46,13 @@ def write(path: Path, data: bytes) -> None:
     new = path.with_name(f".{path.name}.new")
     mode = FILE_MODE if data else MARKER_MODE
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    new.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 class GarbageCollector:

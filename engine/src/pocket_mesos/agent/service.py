@@ -64,9 +64,10 @@ async def serve(
         PocketError: it can't start; ``str()`` says why and what to do.
     """
     async with contextlib.AsyncExitStack() as stack:
-        # Before anything is touched: what can be refused without a look at the machine.
+        # Before anything is touched: what can be refused without making anything.
         credential = security.credential(flags)
         router = Router(security.authenticators(flags))
+        isolators.check(flags.isolation, _launcher(flags), _isolation(flags))
         ip = _own_ip(flags)
         # The port comes first: a second agent on it must not touch what the first one has. Clients
         # can connect from here on; they are answered when recovery is over.
@@ -78,7 +79,6 @@ async def serve(
         info = replace(info, id=None if found.info is None else found.info.id)
         agent = Agent(settings, info, lambda: uuid.uuid4().bytes, random.SystemRandom().uniform)
         daemon = await _assemble(stack, flags, agent, router, log_file, credential)
-        _remember_boot(paths)
         daemon.recover(found, flags.recover == "cleanup")
         server = Server(router)
         await server.serve(listener)
@@ -179,11 +179,20 @@ def _recover(flags: AgentFlags, paths: Paths, info: AgentInfo) -> checkpoints.Re
     return found
 
 
-def _remember_boot(paths: Paths) -> None:
-    """Let the next agent know whether the machine was rebooted since."""
+def _make_folders(flags: AgentFlags, paths: Paths) -> None:
+    """Make runtime_dir, and let the next agent know by work_dir whether the machine rebooted."""
+    made = not flags.runtime_dir.exists()
+    try:
+        flags.runtime_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(
+            f"Failed to write to runtime_dir '{flags.runtime_dir}': {error.strerror}"
+        ) from error
     try:
         disk.write(Path(paths.boot_id), detect.boot_id().encode())
     except OSError as error:
+        if made:
+            flags.runtime_dir.rmdir()
         raise StartError(f"Failed to write to work_dir '{paths.work_dir}': {error}") from error
 
 
@@ -200,12 +209,13 @@ async def _assemble(
     def terminated(container_id: str, termination: Termination) -> None:
         daemon.container_terminated(container_id, termination)
 
-    containerizer = _containerizer(flags, Path(agent.settings.launcher_dir), terminated)
     try:
         detector, stop = detector_for(flags.master, flags.zk_session_timeout, network.resolve)
     except OSError as error:
         raise StartError(f"Failed to resolve --master={flags.master}: {error}") from error
     stack.push_async_callback(stop)
+    _make_folders(flags, agent.paths)
+    containerizer = _containerizer(flags, Path(agent.settings.launcher_dir), terminated)
     client = await stack.enter_async_context(Client())
     collector = disk.GarbageCollector(flags.work_dir, flags.gc_delay, flags.gc_disk_headroom)
     daemon = Daemon(agent, containerizer, collector, client, detector, credential)
@@ -229,12 +239,6 @@ def _containerizer(
         cache_dir=flags.fetcher_cache_dir,
         cache_size=flags.fetcher_cache_size,
     )
-    try:
-        flags.runtime_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartError(
-            f"Failed to write to runtime_dir '{flags.runtime_dir}': {error.strerror}"
-        ) from error
     return Containerizer(launcher, made, fetcher, flags.runtime_dir, terminated)
 
 
