@@ -10,8 +10,10 @@ import http.client
 import json
 import os
 import shutil
+import stat
 import sys
 import tarfile
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -212,8 +214,20 @@ def _cached(info: dict[str, Any], item: dict[str, Any]) -> Path | None:
     return Path(info["cache_directory"], item["cache_filename"])
 
 
+def _end_with_agent() -> None:
+    """Exit when standard input ends, if that is a pipe: its other end is the agent's."""
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        threading.Thread(target=_await_end, daemon=True).start()
+
+
+def _await_end() -> None:
+    os.read(0, 1)
+    os._exit(1)
+
+
 def main() -> int:
     """Fetch all items; the exit status is 0 only when every one is there."""
+    _end_with_agent()
     text = os.environ["MESOS_FETCHER_INFO"]
     info = json.loads(text)
     sandbox = Path(info["sandbox_directory"])

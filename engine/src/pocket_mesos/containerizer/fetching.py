@@ -62,11 +62,11 @@ class Fetching:
         fetched = False
         try:
             info = self._info(config, await claim.items(), cache / (config.user or "default"))
-            fetcher = self._start(config, info)
-            if not started(fetcher):
-                fetcher.kill()
-            await process.wait_exit(process.own_child(fetcher.pid))
-            status = fetcher.wait()
+            with self._start(config, info) as fetcher:
+                if not started(fetcher):
+                    fetcher.kill()
+                await process.wait_exit(process.own_child(fetcher.pid))
+                status = fetcher.wait()
             fetched = status == 0
         finally:
             claim.release(fetched)
@@ -88,7 +88,8 @@ class Fetching:
             try:
                 return subprocess.Popen(
                     [self._settings.program],
-                    stdin=subprocess.DEVNULL,
+                    # It ends when this pipe does: no later agent would know of it.
+                    stdin=subprocess.PIPE,
                     stdout=stdout,
                     stderr=stderr,
                     cwd=config.directory,
