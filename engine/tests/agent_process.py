@@ -104,11 +104,15 @@ class AgentProcess:
         """Say whether the id that the master gave is on disk, for the next agent to find."""
         return (self.work_dir / "meta/slaves/latest/slave.info").exists()
 
-    def acknowledged(self) -> bool:
-        """Say whether every checkpointed update has its acknowledgement on disk as well."""
+    def unacknowledged(self) -> int:
+        """Count the checkpointed updates that have no acknowledgement on disk."""
         files = list(self.work_dir.rglob("task.updates"))
         kinds = [json.loads(line)["type"] for one in files for line in _whole_lines(one)]
-        return kinds.count("UPDATE") == kinds.count("ACK")
+        return kinds.count("UPDATE") - kinds.count("ACK")
+
+    def acknowledged(self) -> bool:
+        """Say whether every checkpointed update has its acknowledgement on disk as well."""
+        return self.unacknowledged() == 0
 
     def processes(self) -> list[int]:
         """Live processes that belong to this agent's tasks."""
