@@ -83,6 +83,7 @@ class Containerizer:
         self._on_termination = on_termination
         self._containers: dict[str, _Container] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._starting = asyncio.Lock()
 
     # --- life of a container ---------------------------------------------------------------
 
@@ -111,9 +112,13 @@ class Containerizer:
             sandbox.create(config.directory, config.user)
             if config.uris and not container.doomed:
                 await self._fetching.fetch(config, container.begin_fetching)
-            if container.doomed:
-                raise LaunchError("Container destroyed during launch")
-            self._start(config, container, on_forked)
+            # One by one, with a turn for everybody else after each: a thousand in one go would
+            # keep the agent from its executors and its master for longer than those wait.
+            async with self._starting:
+                if container.doomed:
+                    raise LaunchError("Container destroyed during launch")
+                self._start(config, container, on_forked)
+                await asyncio.sleep(0)
         except (ContainerizerError, OSError) as error:
             await self._cleanup(config.container_id, None)
             del self._containers[config.container_id]

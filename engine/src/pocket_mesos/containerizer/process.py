@@ -9,7 +9,7 @@ import os
 import signal
 from dataclasses import dataclass
 
-from pocket_mesos.containerizer.procfs import Stat, live, stat, with_descendants
+from pocket_mesos.containerizer.procfs import Stat, below, live, sessions, stat
 
 _POLL_SECONDS = 0.2
 
@@ -53,16 +53,12 @@ def tree(leader: ProcessId) -> list[Stat]:
     if found is not None and found.start_time != leader.start_time:
         # The kernel gives a pid away again only when no session of that number is left.
         return []
-    processes = live()
-    members = {found.pid for found in processes if leader.pid in (found.pid, found.session)}
-    size = -1
-    while size != len(members):
-        size = len(members)
-        members = with_descendants(processes, members)
-        sessions = {found.session for found in processes if found.pid in members}
-        sessions -= {0, os.getsid(0)}
-        members |= {found.pid for found in processes if found.session in sessions}
-    return [found for found in processes if found.pid in members]
+    others = sessions()
+    members = live(others.pop(leader.pid, ()))
+    if members:  # as a rule nothing is left, and nobody else need be looked at
+        others.pop(os.getsid(0), None)
+        members += below({found.pid for found in members}, others)
+    return members
 
 
 async def kill_tree(leader: ProcessId, seconds: float) -> bool:
