@@ -84,7 +84,12 @@ class Agent:
     def handle(self, event: events.Event, now: float) -> list[actions.Action]:
         """Take in an event; return what has to be done, in order."""
         assert not self._actions, "handle is not reentrant"
-        self._dispatch(event, now)
+        try:
+            self._dispatch(event, now)
+        except Exception:
+            # Half of a decision is none; the next event finds nothing of it.
+            self._actions = []
+            raise
         if self.phase is Phase.TERMINATING and not (self.frameworks or self._exiting):
             self._exiting = True
             self.emit(actions.Exit(status=0))

@@ -247,6 +247,9 @@ class Daemon:
         error = executor_calls.validate(call)
         if error is not None:
             return bad_request(f"Failed to validate Executor::Call: {error}")
+        error = executor_calls.oversized(call, len(request.body))
+        if error is not None:
+            return text(413, error)
         if call.type == "SUBSCRIBE" and (answer := check_accept(request)) is not None:
             return answer
         refusal = executor_calls.refusal(self.agent, call)
@@ -254,6 +257,8 @@ class Daemon:
             return text(*refusal)
         if call.type == "SUBSCRIBE":
             return self._subscribe(call)
+        if call.type == "MESSAGE" and self._link.congested:
+            return text(503, "Too much waits to be sent to the master")
         if self._lost_to_limit(call):
             return accepted()
         event = executor_calls.event(call)

@@ -59,7 +59,11 @@ def from_executor(agent: "Agent", executor: Executor, status: TaskStatus, now: f
     uuid = status.uuid
     framework = executor.framework
     stream = agent.streams.find(framework.id, status.task_id.value)
-    task = executor.find(status.task_id.value)
+    # As in Mesos an executor may speak of a task that is another's, of the same framework.
+    owner = executor
+    if executor.find(status.task_id.value) is None:
+        owner = framework.executor_of(status.task_id.value) or executor
+    task = owner.find(status.task_id.value)
     if stream is not None and status.uuid in stream.received:
         log.info("Ignoring duplicate update %s of task %s", status.state.value, stream.task_id)
     elif task is not None and task.terminal:
@@ -68,8 +72,8 @@ def from_executor(agent: "Agent", executor: Executor, status: TaskStatus, now: f
         log.info("Ignoring update of framework %s, which is terminating", framework.id)
     else:
         agent.counters["valid_status_updates"] += 1
-        status = _completed(agent, executor, task, status, now)
-        send(agent, framework, executor if task is not None else None, status)
+        status = _completed(agent, owner, task, status, now)
+        send(agent, framework, owner if task is not None else None, status)
     acknowledged = executor_api.Acknowledged(task_id=status.task_id, uuid=uuid)
     agent.emit(
         actions.SendExecutor(
@@ -228,11 +232,19 @@ def acknowledged(agent: "Agent", event: link.StatusUpdateAcknowledgement) -> boo
         data = codec.encode({"type": "ACK", "uuid": event.uuid})
         agent.emit(actions.AppendLine(path=stream.path, data=data))
     agent.emit(actions.StopTimer(key=stream.timer))
-    if not is_terminal(status):
+    if not (is_terminal(status) or _stray(agent, stream)):
         forward(agent, stream)
         return False
     agent.streams.close(stream)
     return True
+
+
+def _stray(agent: "Agent", stream: Stream) -> bool:
+    """Whether a stream without updates is about a task that is not here: it will never end."""
+    framework = agent.framework(stream.framework_id)
+    return stream.head is None and (
+        framework is None or framework.executor_of(stream.task_id) is None
+    )
 
 
 def drop(agent: "Agent", framework_id: str) -> None:

@@ -21,6 +21,12 @@ log = logging.getLogger(__name__)
 _decoder: msgspec.json.Decoder[link.Event] = msgspec.json.Decoder(link.Event)
 
 
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""With more than this to be sent, the link takes no messages of executors, which may be lost."""
+_BATCH_BYTES = 8 * 1024 * 1024
+"""A body grows no further; the master refuses large ones."""
+
+
 class MasterLink:
     """At most one connection at a time; what happens on it is told to ``notify``."""
 
@@ -47,17 +53,28 @@ class MasterLink:
             self._headers["Authorization"] = value
         self._task: asyncio.Task[None] | None = None
         self._stream: Subscription | None = None
-        self._calls: asyncio.Queue[link.Call] = asyncio.Queue()
+        self._calls: asyncio.Queue[bytes] = asyncio.Queue()
+        """Records to be sent."""
+        self._waiting = 0
+        """Bytes of all that is not through."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether the master takes less than it is told."""
+        return self._waiting > MAX_WAITING_BYTES
 
     def connect(self, leader: MasterInfo, call: link.Register | link.Reregister) -> None:
         """Open a stream in place of the present one, if any."""
         self.disconnect()
         self._calls = asyncio.Queue()
+        self._waiting = 0
         self._task = asyncio.get_running_loop().create_task(self._run(leader, call, self._calls))
 
     def send(self, call: link.Call) -> None:
         """Make a call; lost when the stream breaks before it is through."""
-        self._calls.put_nowait(call)
+        record = recordio.encode(codec.encode(call))
+        self._calls.put_nowait(record)
+        self._waiting += len(record)
 
     def disconnect(self) -> None:
         """Drop the stream; nothing more is told about it."""
@@ -76,7 +93,7 @@ class MasterLink:
         self,
         leader: MasterInfo,
         call: link.Register | link.Reregister,
-        calls: asyncio.Queue[link.Call],
+        calls: asyncio.Queue[bytes],
     ) -> None:
         host, port = endpoint(leader)
         url = f"http://{host}:{port}{link.PATH}"
@@ -94,7 +111,7 @@ class MasterLink:
         self._task = None
         self._notify(events.LinkLost(reason=reason))
 
-    async def _serve(self, url: str, stream: Subscription, calls: asyncio.Queue[link.Call]) -> str:
+    async def _serve(self, url: str, stream: Subscription, calls: asyncio.Queue[bytes]) -> str:
         """Receive and send until one of both fails; return why."""
         self._stream = stream
         receiving = asyncio.ensure_future(self._receive(stream))
@@ -117,12 +134,14 @@ class MasterLink:
             return str(error)
         return "the master ended the stream"
 
-    async def _send_all(self, url: str, stream_id: str, calls: asyncio.Queue[link.Call]) -> str:
+    async def _send_all(self, url: str, stream_id: str, calls: asyncio.Queue[bytes]) -> str:
         while True:
             batch = [await calls.get()]
-            while not calls.empty():
+            size = len(batch[0])
+            while size < _BATCH_BYTES and not calls.empty():
                 batch.append(calls.get_nowait())
-            body = b"".join(recordio.encode(codec.encode(call)) for call in batch)
+                size += len(batch[-1])
+            body = b"".join(batch)
             try:
                 answer = await self._client.request(
                     "POST", url, body=body, headers={**self._headers, "Mesos-Stream-Id": stream_id}
@@ -133,5 +152,6 @@ class MasterLink:
                 return (
                     f"the master answered {answer.status}: {answer.body.decode('utf-8', 'replace')}"
                 )
+            self._waiting -= size
             for _ in batch:
                 calls.task_done()

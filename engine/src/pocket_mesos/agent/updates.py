@@ -4,11 +4,12 @@ A stream is a task's queue of updates. Its head is sent when it becomes the head
 there, again after 10 s, doubling to 10 min, and again after every registration.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pocket_mesos.agent.settings import UPDATE_RETRY_MAX, UPDATE_RETRY_MIN
+from pocket_mesos.protocol import codec
 from pocket_mesos.protocol.mesos import TERMINAL_STATES, ExecutorID, TaskState, TaskStatus
 
 StreamKey = tuple[str, str]
@@ -29,6 +30,10 @@ class Stream:
     received: set[bytes] = field(default_factory=set)
     acknowledged: set[bytes] = field(default_factory=set)
     interval: float = UPDATE_RETRY_MIN
+    waiting: Counter[str] = field(default_factory=Counter)
+    """Bytes of pending updates, by framework; shared by all streams."""
+    sizes: deque[int] = field(default_factory=deque)
+    """Bytes of each of them."""
 
     @property
     def head(self) -> TaskStatus | None:
@@ -53,6 +58,8 @@ class Stream:
         assert status.uuid is not None
         self.received.add(status.uuid)
         self.pending.append(status)
+        self.sizes.append(len(codec.encode(status)))
+        self.waiting[self.framework_id] += self.sizes[-1]
 
     def acknowledge(self, uuid: bytes) -> TaskStatus | None:
         """Take the head off when it has this UUID; return it."""
@@ -60,6 +67,7 @@ class Stream:
         if head is None or head.uuid != uuid:
             return None
         self.pending.popleft()
+        self.waiting[self.framework_id] -= self.sizes.popleft()
         self.acknowledged.add(uuid)
         self.interval = UPDATE_RETRY_MIN
         return head
@@ -70,6 +78,7 @@ class Streams:
 
     def __init__(self) -> None:
         self._streams: dict[StreamKey, Stream] = {}
+        self._waiting: Counter[str] = Counter()
 
     def find(self, framework_id: str, task_id: str) -> Stream | None:
         return self._streams.get((framework_id, task_id))
@@ -81,11 +90,22 @@ class Streams:
         key = (framework_id, task_id)
         if key not in self._streams:
             self._streams[key] = Stream(
-                framework_id=framework_id, task_id=task_id, executor_id=executor_id, path=path
+                framework_id=framework_id,
+                task_id=task_id,
+                executor_id=executor_id,
+                path=path,
+                waiting=self._waiting,
             )
         return self._streams[key]
 
+    def waiting(self, framework_id: str) -> int:
+        """Return the bytes of a framework's updates that are not acknowledged."""
+        return self._waiting[framework_id]
+
     def close(self, stream: Stream) -> None:
+        self._waiting[stream.framework_id] -= sum(stream.sizes)
+        if not self._waiting[stream.framework_id]:
+            del self._waiting[stream.framework_id]
         del self._streams[stream.framework_id, stream.task_id]
 
     def of_framework(self, framework_id: str) -> list[Stream]:
