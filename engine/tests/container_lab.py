@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pocket_mesos.containerizer import isolators
-from pocket_mesos.containerizer.cgroups import files, v2
+from pocket_mesos.containerizer.cgroups import device_filter, files, v2
 from pocket_mesos.containerizer.config import ContainerConfig, Limits, Termination
 from pocket_mesos.containerizer.containerizer import Containerizer, Recovered
 from pocket_mesos.containerizer.fetching import FetcherSettings
@@ -192,9 +192,11 @@ def _without(wanted: tuple[str, ...]) -> str | None:
         return f"no writable cgroup v1 hierarchy {', '.join(lacking)}" if lacking else None
     if v2.own() == "/":
         return "in the root of cgroup v2, whose processes would all have to move"
-    there = {*v2.offered(CGROUPS), "cpuacct", "freezer"} if os.access(CGROUPS, os.W_OK) else set()
+    there = v2.offered(CGROUPS) | device_filter.offered() | {"cpuacct", "freezer"}
     lacking = [one for one in wanted if one.replace("blkio", "io") not in there]
-    return f"cgroup v2 has no {', '.join(lacking)} here" if lacking else None
+    if lacking or not os.access(CGROUPS, os.W_OK):
+        return f"no writable cgroup v2 hierarchy, or one without {', '.join(lacking)}"
+    return None
 
 
 def _refused() -> str | None:

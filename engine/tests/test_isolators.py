@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from container_lab import UNIFIED, Lab, marked, namespaces, new_root, subsystem, until
+from container_lab import CGROUPS, UNIFIED, Lab, marked, namespaces, new_root, subsystem, until
 
 from pocket_mesos.containerizer import devices
-from pocket_mesos.containerizer.cgroups import files
+from pocket_mesos.containerizer.cgroups import device_filter, files, v2
 from pocket_mesos.containerizer.config import Limits
 from pocket_mesos.containerizer.errors import IsolationError, LaunchError
 from pocket_mesos.containerizer.isolators import (
@@ -121,10 +121,11 @@ async def test_roots_below_others_have_cpus_too(labs: Labs) -> None:
 
 @subsystem("devices")
 async def test_devices_are_denied_unless_they_are_listed(labs: Labs, tmp_path: Path) -> None:
-    """/dev/null opens, the kernel's log does not, unless the operator allows it."""
+    """/dev/null opens, the kernel's log as far as the operator allows it, here for reading."""
     log = tmp_path / "kmsg"
     os.mknod(log, 0o666 | 0o020000, os.makedev(1, 11))
-    ask = f"echo x > /dev/null && echo null; head -c 0 < {log} && echo log; true"
+    opening = f"head -c 0 {log} && echo log; true >> {log} && echo wrote"
+    ask = f"echo x > /dev/null && echo null; {opening}"
     refusing = labs("cgroups/devices")
     container = await refusing.launch(ask)
     await refusing.end(container)
@@ -135,6 +136,38 @@ async def test_devices_are_denied_unless_they_are_listed(labs: Labs, tmp_path: P
     container = await allowing.launch(ask)
     await allowing.end(container)
     assert allowing.output(container) == "null\nlog\n"
+
+
+@pytest.fixture
+def cgroup2() -> Iterator[Path]:
+    """A cgroup of version 2, which many machines mount beside version 1."""
+    base = next(filter(v2.mounted, (CGROUPS, CGROUPS / "unified")), None)
+    if base is None or not os.access(base, os.W_OK) or not device_filter.offered():
+        pytest.skip("no writable cgroup v2 hierarchy, or a kernel that takes no programs")
+    cgroup = base / new_root()
+    cgroup.mkdir()
+    yield cgroup
+    cgroup.rmdir()
+
+
+def test_the_kernels_program_tells_kinds_numbers_and_access_apart(
+    cgroup2: Path, tmp_path: Path
+) -> None:
+    """Any number by a star; what is read may not be written; what may be made is not read yet."""
+    device_filter.attach(cgroup2, ("c *:* m", "c 1:3 rw", "c 1:5 r", "b 1:9 rwm"))
+    asked = {"null": (1, 3), "zero": (1, 5), "urandom": (1, 9)}
+    tries = " ".join(
+        f"mknod {tmp_path}/{name} c {major} {minor} && echo made {name};"
+        f"head -c 1 {tmp_path}/{name} && echo read {name};"
+        f"true > {tmp_path}/{name} && echo wrote {name};"
+        for name, (major, minor) in asked.items()
+    )
+    told = run(
+        "sh", "-c", f"echo $$ > {cgroup2}/cgroup.procs; {tries} mknod {tmp_path}/b b 1 1 || :"
+    )
+    assert told.replace("\0", "").splitlines() == [
+        *("made null", "read null", "wrote null", "made zero", "read zero", "made urandom")
+    ]
 
 
 def test_allowed_devices_are_devices(tmp_path: Path) -> None:
@@ -190,6 +223,7 @@ async def test_all_is_all_that_the_machine_has(labs: Labs) -> None:
         assert f"/{lab.root}/{container}/leaf\n" in groups
         given = text_of(f"{lab.group('')}/{container}/cgroup.controllers").split()
         assert {"cpu", "memory", "pids", "cpuset", "io"} <= set(given)
+        assert "cgroups/devices" in {one.name for one in lab.containerizer._isolators}
     else:
         for one in ("cpu", "cpuacct", "memory", "pids", "cpuset", "devices", "blkio", "freezer"):
             assert f":{one}:/{lab.root}/{container}\n" in groups
@@ -536,7 +570,7 @@ def version2(base: Path) -> IsolationSettings:
 
 
 def test_all_of_version_2_is_what_its_kernel_offers(tmp_path: Path) -> None:
-    """Each controller that there is an isolator for; io where the older version has blkio."""
+    """Each controller that there is an isolator for, and devices where programs limit them."""
     _, made = create("cgroups/all,posix/rlimits", "linux", version2(tmp_path))
     assert {one.name for one in made} == {
         "filesystem/posix",
@@ -546,13 +580,13 @@ def test_all_of_version_2_is_what_its_kernel_offers(tmp_path: Path) -> None:
         "cgroups/pids",
         "cgroups/cpuset",
         "cgroups/io",
+        *(f"cgroups/{one}" for one in device_filter.offered()),
     }
 
 
 @pytest.mark.parametrize(
     ("launcher", "isolation", "message"),
     [
-        ("linux", "cgroups/devices", "lacks the isolator 'cgroups/devices' on cgroup v2"),
         ("linux", "cgroups/blkio", "lacks the isolator 'cgroups/blkio' on cgroup v2"),
         ("posix", "cgroups/pids", "need --launcher=linux"),
     ],
@@ -560,7 +594,7 @@ def test_all_of_version_2_is_what_its_kernel_offers(tmp_path: Path) -> None:
 def test_what_version_2_lacks_stops_the_start(
     tmp_path: Path, launcher: str, isolation: str, message: str
 ) -> None:
-    """Devices have no control there, and nothing is left unlimited in silence."""
+    """Nothing is left unlimited in silence."""
     with pytest.raises(IsolationError, match=message):
         create(isolation, launcher, version2(tmp_path))
 

@@ -1,4 +1,4 @@
-"""The flag ``allowed_devices``: devices that containers may use beyond Mesos' own list."""
+"""Devices that containers may use: Mesos' own list and the flag ``allowed_devices``."""
 
 import json
 import os
@@ -7,6 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from pocket_mesos.containerizer.errors import IsolationError
+
+ALLOWED = (
+    "c *:* m",
+    "b *:* m",
+    "c 5:1 rwm",
+    "c 4:0 rwm",
+    "c 4:1 rwm",
+    "c 136:* rwm",
+    "c 5:2 rwm",
+    "c 10:200 rwm",
+    "c 1:3 rwm",
+    "c 1:5 rwm",
+    "c 1:7 rwm",
+    "c 5:0 rwm",
+    "c 1:9 rwm",
+    "c 1:8 rwm",
+)
+"""Mesos' list: any device may be made; console, terminals, tun, null, zero, full, random used."""
 
 _LETTERS = (("read", "r"), ("write", "w"), ("mknod", "m"))
 

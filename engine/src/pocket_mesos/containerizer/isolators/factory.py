@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pocket_mesos.containerizer.cgroups import files, v1, v2
+from pocket_mesos.containerizer.cgroups import device_filter, files, v1, v2
 from pocket_mesos.containerizer.errors import IsolationError
 from pocket_mesos.containerizer.isolators import (
     cgroups1,
@@ -86,6 +86,10 @@ VERSION2: dict[str, tuple[str, Callable[[IsolationSettings, Path], Isolator]]] =
     "cgroups/pids": ("pids", lambda _, root: controllers2.Pids(root)),
     "cgroups/cpuset": ("cpuset", lambda _, root: controllers2.Cpuset(root)),
     "cgroups/io": ("io", lambda _, root: controllers2.Io(root)),
+    "cgroups/devices": (
+        device_filter.DEVICES,
+        lambda by, root: controllers2.Devices(root, by.allowed_devices),
+    ),
 }
 """Controller and isolator of each, given the cgroup below which containers live."""
 
@@ -228,7 +232,7 @@ def _launcher1(launcher: str, settings: IsolationSettings) -> Launcher:
 def _check2(wanted: tuple[str, ...], launcher: str, settings: IsolationSettings) -> tuple[str, ...]:
     if launcher != "linux":
         raise IsolationError("The isolators cgroups/* on cgroup v2 need --launcher=linux")
-    there = v2.offered(settings.hierarchy)
+    there = v2.offered(settings.hierarchy) | device_filter.offered()
     if ALL in wanted:
         every = [name for name, (controller, _) in VERSION2.items() if controller in there]
         wanted = (*(name for name in wanted if name != ALL), *every)
@@ -249,8 +253,9 @@ def _version2(
 ) -> tuple[Launcher, list[Isolator]]:
     current = v2.own()
     root = v2.root(settings.hierarchy, settings.root, current)
-    controllers = tuple(VERSION2[name][0] for name in wanted if name in VERSION2)
-    v2.prepare(settings.hierarchy, root, current, controllers)
+    controllers = dict.fromkeys(VERSION2[name][0] for name in wanted if name in VERSION2)
+    controllers.pop(device_filter.DEVICES, None)
+    v2.prepare(settings.hierarchy, root, current, tuple(controllers))
     isolators = [
         PLAIN[name](settings) if name in PLAIN else VERSION2[name][1](settings, root)
         for name in wanted

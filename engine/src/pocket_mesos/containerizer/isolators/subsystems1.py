@@ -3,28 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from pocket_mesos.containerizer import devices
 from pocket_mesos.containerizer.cgroups import files
 from pocket_mesos.containerizer.config import ContainerConfig, LaunchInfo
 from pocket_mesos.containerizer.isolators import blkio
 from pocket_mesos.containerizer.isolators.cgroups1 import Subsystem
-
-ALLOWED_DEVICES = (
-    "c *:* m",
-    "b *:* m",
-    "c 5:1 rwm",
-    "c 4:0 rwm",
-    "c 4:1 rwm",
-    "c 136:* rwm",
-    "c 5:2 rwm",
-    "c 10:200 rwm",
-    "c 1:3 rwm",
-    "c 1:5 rwm",
-    "c 1:7 rwm",
-    "c 5:0 rwm",
-    "c 1:9 rwm",
-    "c 1:8 rwm",
-)
-"""Mesos' list: any device may be made; console, terminals, tun, null, zero, full, random used."""
 
 
 class Pids(Subsystem):
@@ -72,7 +55,7 @@ class Devices(Subsystem):
     def __init__(self, base: Path, cgroups_root: str, more: tuple[str, ...]) -> None:
         """Allow Mesos' list and ``more`` entries of that kind, such as ``c 1:11 r``."""
         super().__init__(base, cgroups_root, ("devices",))
-        self._allowed = (*ALLOWED_DEVICES, *more)
+        self._allowed = (*devices.ALLOWED, *more)
 
     def prepare(self, config: ContainerConfig) -> LaunchInfo:
         made = super().prepare(config)
