@@ -151,6 +151,12 @@ class Daemon:
         """Whether its process has ended."""
         return self._process.poll() is not None
 
+    def memory(self) -> int:
+        """Return the most bytes of memory that it ever held."""
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        (most,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+        return int(most) * 1024
+
     def wait_serving(self) -> None:
         """Wait until it answers."""
         eventually(self.serving, f"{self.name} serving at {self.address}")

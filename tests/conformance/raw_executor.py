@@ -7,6 +7,14 @@ CONFORMANCE_ACTIONS (before SUBSCRIBE) hold a JSON list of actions. Other data i
     {"do": "post", "name": N, "method", "headers", "body"}  any request; the answer is kept
     {"do": "report"}         send environment, events and answers as a framework message
     {"do": "exit", "status": N}
+
+And what no good executor does:
+
+    {"do": "flood", "kind": "UPDATE" or "MESSAGE", "count": N, "size": bytes}
+    {"do": "print", "size": bytes}      as much on standard output
+    {"do": "half"}                      half of a request's head, and half of another's body
+    {"do": "deaf"}                      never read an event again
+    {"do": "stay"}                      when told to shut down
 """
 
 from __future__ import annotations
@@ -15,6 +23,7 @@ import base64
 import http.client
 import json
 import os
+import socket
 import sys
 import time
 import uuid
@@ -35,6 +44,8 @@ class Executor:
         self.task: Any = None  # the task whose data is being obeyed
         self.unacknowledged: dict[str, Any] = {}  # update by its uuid
         self.tasks: dict[str, Any] = {}  # launched and not yet acknowledged, by id
+        self.staying = False
+        self.halves: list[socket.socket] = []
 
     def post(
         self, body: Any, headers: dict[str, str] = HEADERS, method: str = "POST"
@@ -97,6 +108,30 @@ class Executor:
     def do_exit(self, status: int) -> None:
         os._exit(status)
 
+    def do_flood(self, kind: str, count: int, size: int) -> None:
+        for _ in range(count):
+            if kind == "UPDATE":
+                self.do_update("TASK_RUNNING", data="x" * size)
+            else:
+                self.send(b"x" * size)
+
+    def do_print(self, size: int) -> None:
+        for _ in range(size // 65536):
+            os.write(1, b"x" * 65536)
+
+    def do_half(self) -> None:
+        host, _, port = ENDPOINT.rpartition(":")
+        head = f"POST {PATH} HTTP/1.1\r\nHost: {ENDPOINT}\r\nContent-Type: application/json\r\n"
+        for half in (head, head + "Content-Length: 1000000\r\n\r\n" + "{" * 500000):
+            self.halves.append(socket.create_connection((host, int(port))))
+            self.halves[-1].sendall(half.encode())
+
+    def do_deaf(self) -> None:
+        time.sleep(10**6)
+
+    def do_stay(self) -> None:
+        self.staying = True
+
     def send(self, data: bytes) -> None:
         self.call("MESSAGE", message={"data": base64.b64encode(data).decode()}).read()
 
@@ -127,7 +162,8 @@ class Executor:
         self.do_update("TASK_KILLED", "killed by the executor")
 
     def on_shutdown(self, _: None) -> None:
-        os._exit(0)
+        if not self.staying:
+            os._exit(0)
 
     def subscribe(self) -> http.client.HTTPResponse:
         pending = {

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import transcripts
-from .custom_executor import RUNNING, executor_info, executor_task, report_of
+from .cluster import eventually
+from .custom_executor import RUNNING, executor_info, executor_task, report_of, update
 from .executor_errors import BEFORE_SUBSCRIBE, SUBSCRIBED, Case
 from .expect import fill, from_executor
+from .scheduler import command_task, small
 from .wire import JSON_HEADERS, Response
 
 if TYPE_CHECKING:
     from .cluster import Cluster
+    from .pocket import PocketCluster
     from .scheduler import Json, Scheduler
 
 ERRORS = "executor/errors.json"
@@ -71,3 +74,54 @@ def test_real_mesos_answers_executors_so(case: Case) -> None:
     unrecorded = ("Date", "Content-Type", "Allow")
     problems = [item for item in reply.problems(answer, names) if not item.startswith(unrecorded)]
     assert problems == []
+
+
+MEGABYTE = 2**20
+UNHEARD = 150
+"""Messages of a megabyte for who does not read; a third of them is what the agent keeps."""
+MISBEHAVIOUR: dict[str, list[Json]] = {
+    "messages": [{"do": "flood", "kind": "MESSAGE", "count": 100, "size": 200_000}],
+    "updates": [{"do": "flood", "kind": "UPDATE", "count": 300, "size": 50_000}],
+    "output": [{"do": "print", "size": 50 * MEGABYTE}],
+    "half": [{"do": "half"}],
+    "deaf": [{"do": "deaf"}],
+    "stay": [{"do": "stay"}],
+}
+"""What each executor does when its task runs; all but one then tell that it is over."""
+
+
+def test_executors_that_misbehave_disturb_nobody(own_cluster: PocketCluster) -> None:
+    """They flood, stop in the middle, do not listen: others' tasks run, memory is bounded."""
+    master = own_cluster.start_master()
+    agent = own_cluster.start_agent(str(master.address), executor_shutdown_grace_period="1secs")
+    cluster = own_cluster.cluster()
+    bad = cluster.subscribe("bad")
+    before = agent.memory()
+    offer = bad.offer(cpus=1, mem=1024)
+    bad.launch(offer, *(misbehaving(cluster, bad, name) for name in MISBEHAVIOUR))
+    bad.accepted("SUPPRESS")
+    bad.wait_status("deaf", "TASK_RUNNING")
+    agent_id = cluster.agent.agent_id
+    for _ in range(UNHEARD):
+        bad.send(agent_id, "deaf", b"x" * MEGABYTE)
+    good = cluster.subscribe("good")
+    good.launch(good.offer(), command_task("good", agent_id, "true"))
+    good.wait_status("good", "TASK_FINISHED")
+    for name in MISBEHAVIOUR.keys() - {"deaf"}:
+        bad.wait_status(name, "TASK_FINISHED")
+    metrics = cluster.agent.get("/metrics/snapshot").json
+    eventually(lambda: metrics()["slave/valid_framework_messages"] == UNHEARD, "all messages")
+    assert agent.memory() - before < 180 * MEGABYTE
+    for name in MISBEHAVIOUR:
+        bad.accepted(
+            "SHUTDOWN", shutdown={"executor_id": {"value": name}, "agent_id": {"value": agent_id}}
+        )
+    exited = bad.wait_status("deaf", "TASK_FAILED")
+    assert exited["reason"] == "REASON_EXECUTOR_TERMINATED"
+    eventually(lambda: not cluster.agent.get("/containers").json(), "no container")
+
+
+def misbehaving(cluster: Cluster, scheduler: Scheduler, name: str) -> Json:
+    executor = executor_info(name, scheduler.framework_id, resources=small(mem=96))
+    what = [RUNNING, *MISBEHAVIOUR[name], update("TASK_FINISHED")]
+    return executor_task(name, cluster.agent.agent_id, executor, *what)
