@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pocket_mesos.executors import transport
 from pocket_mesos.executors.base import duration
 from pocket_mesos.executors.task import describe
 from pocket_mesos.executors.transport import Agent, Chunks, LostError, Records
@@ -84,7 +85,7 @@ def test_a_port_that_was_connected_to_itself_is_nobodys(monkeypatch: pytest.Monk
     own = socket.socket()
     own.bind(("127.0.0.1", 0))
     own.connect(own.getsockname())
-    monkeypatch.setattr(socket, "create_connection", lambda *_: own)
+    monkeypatch.setattr(transport, "connect", lambda *_: own)
     with pytest.raises(LostError, match="nobody listens"):
         Agent("127.0.0.1:1").subscribe({})
     assert own.fileno() == -1

@@ -8,10 +8,10 @@ from __future__ import annotations
 import binascii
 import os
 import select
-import signal
 import sys
 import time
 
+from pocket_mesos.executors.bare import signal
 from pocket_mesos.executors.transport import Agent, LostError, RefusedError
 
 TYPE_CHECKING = False

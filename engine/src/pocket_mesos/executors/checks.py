@@ -6,10 +6,9 @@ Every try is a child process, so that one that hangs is killed like any other pr
 from __future__ import annotations
 
 import os
-import signal
-import socket
 
 from pocket_mesos.containerizer.procfs import group_tree
+from pocket_mesos.executors.bare import connect, signal
 from pocket_mesos.executors.base import Executor, Timer, argv, log
 
 TYPE_CHECKING = False
@@ -127,7 +126,7 @@ class _Probe:
         """In the child: check; return what is to be known, raise when there is no answer."""
         kind = self.info.get("type")
         if kind == "TCP":
-            socket.create_connection(("127.0.0.1", int(self.info["tcp"]["port"]))).close()
+            connect("127.0.0.1", int(self.info["tcp"]["port"]), None).close()
             return 0
         if kind == "HTTP":
             return _http_status(self.info["http"])
@@ -230,15 +229,15 @@ def _status(check: Message, value: int | None) -> Message:
 
 def _http_status(http: Message) -> int:
     """GET a path of the task and return the status of the answer."""
-    with socket.create_connection(("127.0.0.1", int(http["port"]))) as connection:
-        path = http.get("path") or "/"
-        connection.sendall(
-            f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
-        )
-        head = b""
-        while b"\r\n" not in head:
-            data = connection.recv(4096)
-            if not data:
-                raise OSError("no answer")
-            head += data
+    connection = connect("127.0.0.1", int(http["port"]), None)  # the child's end closes it
+    path = http.get("path") or "/"
+    connection.sendall(
+        f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+    )
+    head = b""
+    while b"\r\n" not in head:
+        data = connection.recv(4096)
+        if not data:
+            raise OSError("no answer")
+        head += data
     return int(head.split()[1])

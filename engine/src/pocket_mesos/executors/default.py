@@ -7,11 +7,11 @@ variables. Its processes share the executor's container.
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import sys
 
+from pocket_mesos.executors.bare import dumps
 from pocket_mesos.executors.base import Executor, inherited_environment, log, new_container_id
 from pocket_mesos.executors.task import Task, reap, role_of
 
@@ -75,7 +75,7 @@ class GroupTask(Task):
             "sandbox_directory": self.sandbox,
             "stall_timeout": {"nanoseconds": 60_000_000_000},
         }
-        environment = self._environment | {"MESOS_FETCHER_INFO": json.dumps(info)}
+        environment = self._environment | {"MESOS_FETCHER_INFO": dumps(info)}
         program = f"{self._launcher_dir}/mesos-fetcher"
         if os.spawnve(os.P_WAIT, program, [program], environment) != 0:
             raise OSError(0, "Failed to fetch all URIs")

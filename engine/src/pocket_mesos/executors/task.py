@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
 from pocket_mesos.containerizer.procfs import group_tree
+from pocket_mesos.executors.bare import signal
 from pocket_mesos.executors.base import Executor, Timer, argv, log
 from pocket_mesos.executors.checks import Checker
 

@@ -5,8 +5,7 @@ One connection carries the event stream; another, opened when needed, the calls.
 
 from __future__ import annotations
 
-import json
-import socket
+from pocket_mesos.executors.bare import connect, dumps, loads, socket
 
 TYPE_CHECKING = False
 """Checkers take it for typing's, which takes a while to load."""
@@ -90,7 +89,7 @@ class Records:
             size, newline, rest = self._buffer.partition(b"\n")
             if not newline or len(rest) < int(size):
                 return records
-            records.append(json.loads(rest[: int(size)]))
+            records.append(loads(rest[: int(size)]))
             self._buffer = rest[int(size) :]
 
 
@@ -200,7 +199,7 @@ class Agent:
 
     def _connect(self) -> socket.socket:
         try:
-            connection = socket.create_connection(self._address, CALL_SECONDS)
+            connection = connect(*self._address, CALL_SECONDS)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise LostError(f"{self._endpoint}: {error}") from error
@@ -211,7 +210,7 @@ class Agent:
         return connection
 
     def _request(self, call: Message) -> bytes:
-        body = json.dumps(call).encode()
+        body = dumps(call).encode()
         head = (
             f"POST {PATH} HTTP/1.1\r\nHost: {self._endpoint}\r\n"
             "Content-Type: application/json\r\nAccept: application/json\r\n"
