@@ -600,10 +600,11 @@ def test_what_version_2_lacks_stops_the_start(
 
 
 @subsystem("blkio")
-def test_what_version_1_lacks_names_what_it_has(tmp_path: Path) -> None:
-    """The same thing has another name."""
-    with pytest.raises(IsolationError, match="here it is cgroups/blkio"):
-        Lab(tmp_path, ("linux", "cgroups/io"))
+def test_what_the_other_version_has_is_refused(tmp_path: Path) -> None:
+    """The same thing has another name there."""
+    other, message = ("blkio", "lacks") if UNIFIED else ("io", "here it is cgroups/blkio")
+    with pytest.raises(IsolationError, match=message):
+        Lab(tmp_path, ("linux", f"cgroups/{other}"))
 
 
 def test_io_of_version_2_is_read_from_its_one_file(tmp_path: Path) -> None:
