@@ -1,6 +1,8 @@
 """Pocket's daemons on loopback for a benchmark, and a PyMesos framework that loads them."""
 
 import getpass
+import json
+import os
 import queue
 import random
 import socket
@@ -24,6 +26,8 @@ HOST = "127.0.0.1"
 PATIENCE = 300.0
 """Seconds for whatever is waited for; a machine that takes longer can't be measured."""
 
+TICKS = os.sysconf("SC_CLK_TCK")
+
 TERMINAL = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST", "TASK_ERROR"}
 
 
@@ -39,6 +43,17 @@ class Daemon:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
         return int(line.split()[1]) * 1024 / 1e6
+
+    def cpu(self) -> tuple[float, float]:
+        """Return the seconds that its cores spent on it, and on what it started and saw ending."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        user, system, of_children, theirs = (int(one) / TICKS for one in fields[11:15])
+        return user + system, of_children + theirs
+
+    def ask(self, path: str) -> Any:
+        """Return what it answers to GET."""
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as answer:
+            return json.load(answer)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ import daemons
 import machine
 import picture
 import report
-from daemons import TERMINAL, Framework
+from daemons import TERMINAL, Daemon, Framework
 from matplotlib.axes import Axes
 
 HERE = Path(__file__).resolve().parent
@@ -125,7 +125,8 @@ def latency(folder: Path, runs: int) -> list[float]:
 
 def thousand(folder: Path, tasks: int) -> dict[str, Any]:
     """Launch command tasks on one agent by one ACCEPT; when all run, kill them."""
-    with daemons.cluster(folder, [ROOMY]) as (master, *_), Framework(master.address) as framework:
+    with daemons.cluster(folder, [ROOMY]) as parts, Framework(parts[0].address) as framework:
+        before = _cpu(*parts)
         (offers,) = framework.offers(1)
         names = [f"many{number}" for number in range(tasks)]
         made = [daemons.command(name, "exec sleep 86400") for name in names]
@@ -135,11 +136,25 @@ def thousand(folder: Path, tasks: int) -> dict[str, Any]:
         for name in names:
             framework.driver.killTask({"value": name})
         gone = _moments(framework, TERMINAL, tasks)
+        while parts[1].ask("/containers"):
+            time.sleep(0.1)
         return {
             "tasks": tasks,
             "running": [when - began for when in running],
             "gone": [when - killed for when in gone],
+            "cpu": {name: spent - before[name] for name, spent in _cpu(*parts).items()},
         }
+
+
+def _cpu(master: Daemon, agent: Daemon) -> dict[str, float]:
+    """Return the seconds that all cores have spent so far, by whom."""
+    own, executors = agent.cpu()
+    return {
+        "executors and their tasks": executors,
+        "agent": own,
+        "master": master.cpu()[0],
+        "framework": time.process_time(),
+    }
 
 
 def _moments(framework: Framework, states: set[str], tasks: int) -> list[float]:
@@ -219,6 +234,9 @@ def _goals(results: dict[str, Any]) -> Iterator[str]:
     for part, title, goal in (("running", "launched", 30), ("gone", "destroyed", 20)):
         seconds = [max(one[part]) for one in runs]
         yield report.row(f"{tasks:,} command tasks {title}: near {goal} s", spread(seconds))
+    spent = {name: statistics.median(one["cpu"][name] for one in runs) for name in runs[0]["cpu"]}
+    shares = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items())
+    yield report.row("The cores' time for both", shares)
     first, last = results["memory"][len(results["memory"]) // 5], results["memory"][-1]
     for daemon in ("master", "agent"):
         grown = f"{first[daemon]:.0f} MB after {first['tasks']:,}, {last[daemon]:.0f} MB at the end"

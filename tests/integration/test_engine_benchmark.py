@@ -17,6 +17,7 @@ def test_it_measures_and_reports(tmp_path):
         assert [len(run["to running"]) for run in runs] == [run["tasks"] for run in runs]
     (thousand,) = results["thousand"]
     assert len(thousand["running"]) == len(thousand["gone"]) == thousand["tasks"]
+    assert thousand["cpu"]["executors and their tasks"] > thousand["cpu"]["master"] >= 0
     assert results["memory"][-1]["tasks"] == 500
     assert "idle: median" in (tmp_path / "engine.md").read_text()
     assert (tmp_path / "engine.png").read_bytes().startswith(b"\x89PNG")
