@@ -25,7 +25,8 @@ OOM = Status(
 # A task of 48 MB whose container has 80, since the command executor brings 32.
 HOG = """exec python3 -c 'x = bytearray(300 << 20); import time; time.sleep(30)'"""
 # Prints the limits of the cgroup that the shell runs in: v1 by subsystem, v2 from the
-# nearest cgroup upwards that has a limit (the processes sit in a leaf of their own).
+# nearest cgroup upwards that has a limit (the processes sit in a leaf of their own, which may
+# have no controls at all).
 LIMITS = r"""
 group() { sed -n "s/^[0-9]*:\([^:]*,\)*$1\(,[^:]*\)*:\(.*\)/\3/p" /proc/self/cgroup; }
 if [ -d /sys/fs/cgroup/memory ]; then
@@ -33,7 +34,7 @@ if [ -d /sys/fs/cgroup/memory ]; then
     echo cpu $(cat /sys/fs/cgroup/cpu$(group cpu)/cpu.shares)
 else
     at=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
-    while [ "$(cat $at/memory.max)" = max ]; do at=$(dirname $at); done
+    until grep -qs "^[0-9]" $at/memory.max || [ $at = / ]; do at=$(dirname $at); done
     echo memory $(cat $at/memory.max)
     echo weight $(cat $at/cpu.weight)
 fi
