@@ -103,7 +103,7 @@ class Agent:
     def _dispatch(self, event: events.Event, now: float) -> None:
         match event:
             case events.FromMaster():
-                self._from_master(event.event, now)
+                self._from_master(event.event, event.refusal, now)
             case events.ExecutorSubscribed():
                 executors.subscribed(self, event, now)
                 draining.subscribed(self, event.framework_id, event.executor_id, now)
@@ -132,12 +132,12 @@ class Agent:
             case _:
                 assert_never(event)
 
-    def _from_master(self, event: link.Event, now: float) -> None:
+    def _from_master(self, event: link.Event, refusal: str | None, now: float) -> None:
         match event:
             case link.RunTask():
-                launching.run_task(self, event, now)
+                launching.run_task(self, event, refusal, now)
             case link.RunTaskGroup():
-                launching.run_task_group(self, event, now)
+                launching.run_task_group(self, event, refusal, now)
             case link.KillTask():
                 launching.kill_task(self, event, now)
             case link.StatusUpdateAcknowledgement():

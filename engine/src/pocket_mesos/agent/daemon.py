@@ -28,7 +28,7 @@ from pocket_mesos.http.client import Client
 from pocket_mesos.http.messages import Request, Response, accepted, bad_request, text
 from pocket_mesos.http.router import Reply, Router
 from pocket_mesos.http.stream import EventStream
-from pocket_mesos.protocol import codec
+from pocket_mesos.protocol import codec, link
 from pocket_mesos.protocol import executor as executor_api
 from pocket_mesos.protocol.mesos import TERMINAL_STATES, MasterInfo, TaskState
 
@@ -56,7 +56,7 @@ class Daemon:
         self._containerizer = containerizer
         self._collector = collector
         self._detector = detector
-        self._link = MasterLink(client, self.handle, credential)
+        self._link = MasterLink(client, self._hear, credential)
         self._streams: dict[str, EventStream] = {}
         """Executors' event streams, by container."""
         self._timers: dict[events.TimerKey, asyncio.TimerHandle] = {}
@@ -186,6 +186,16 @@ class Daemon:
             message = f"Failed to checkpoint '{action.path}': {error.strerror}"
             log.critical(message)
             self._finish(actions.Exit(status=1, message=message))
+
+    def _hear(
+        self, event: events.FromMaster | events.LinkLost | events.AuthenticationRefused
+    ) -> None:
+        if isinstance(event, events.FromMaster) and isinstance(
+            event.event, link.RunTask | link.RunTaskGroup
+        ):
+            refusal = disk.refusal(self.agent.settings.work_dir)
+            event = events.FromMaster(event=event.event, refusal=refusal)
+        self.handle(event)
 
     # --- timers ------------------------------------------------------------------------------
 

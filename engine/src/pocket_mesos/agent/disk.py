@@ -14,6 +14,8 @@ FILE_MODE = 0o600
 MARKER_MODE = 0o644
 """Of files that hold nothing: that they are there says it all."""
 RUN_MODE = 0o750
+MIN_FREE_BYTES = 1024 * 1024
+"""What has to be free for a task's checkpoints and the updates of those that run."""
 
 
 def carry_out(
@@ -38,6 +40,23 @@ def carry_out(
             sandbox.link(path, Path(action.target))
         case actions.RemoveFile():
             path.unlink(missing_ok=True)
+
+
+def refusal(work_dir: str) -> str | None:
+    """Return why no task can be taken in, if its checkpoints and sandbox could not be made."""
+    try:
+        found = os.statvfs(work_dir)
+    except OSError as error:
+        return f"Failed to look at work_dir '{work_dir}': {error.strerror}"
+    if found.f_flag & os.ST_RDONLY:
+        return f"The file system of work_dir '{work_dir}' is read-only"
+    free = found.f_frsize * (found.f_bavail if os.geteuid() else found.f_bfree)
+    if free < MIN_FREE_BYTES:
+        needed = f"{MIN_FREE_BYTES} are needed"
+        return f"No space left in work_dir '{work_dir}': {free} bytes are free, {needed}"
+    if found.f_files and not found.f_ffree:
+        return f"No space left in work_dir '{work_dir}': all its files are in use"
+    return None
 
 
 def write(path: Path, data: bytes) -> None:

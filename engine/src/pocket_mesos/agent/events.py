@@ -30,6 +30,8 @@ class FromMaster:
     """The master said something."""
 
     event: link.Event
+    refusal: str | None = None
+    """Why no task can be taken in at the moment, if it is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def run_task(agent: "Agent", event: link.RunTask, now: float) -> None:
+def run_task(agent: "Agent", event: link.RunTask, refusal: str | None, now: float) -> None:
     """Bring a task to its executor, which is launched if need be."""
     log.info(
         "Got assigned task '%s' for framework %s", event.task.task_id.value, _id(event.framework)
@@ -39,10 +39,12 @@ def run_task(agent: "Agent", event: link.RunTask, now: float) -> None:
         given = event.executor or event.task.executor
         assert given is not None, "the master lets no task without command or executor pass"
         info = given
-    _run(agent, event.framework, info, [event.task], None, command, now)
+    _run(agent, event.framework, info, [event.task], None, command, refusal, now)
 
 
-def run_task_group(agent: "Agent", event: link.RunTaskGroup, now: float) -> None:
+def run_task_group(
+    agent: "Agent", event: link.RunTaskGroup, refusal: str | None, now: float
+) -> None:
     """Bring a task group to its executor, all of it at once."""
     group = event.task_group
     ids = ", ".join(task.task_id.value for task in group.tasks)
@@ -55,6 +57,7 @@ def run_task_group(agent: "Agent", event: link.RunTaskGroup, now: float) -> None
         group.tasks,
         executor_api.LaunchGroup(task_group=group),
         False,
+        refusal,
         now,
     )
 
@@ -71,6 +74,7 @@ def _run(
     tasks: list[TaskInfo],
     group: executor_api.LaunchGroup | None,
     command: bool,
+    refusal: str | None,
     now: float,
 ) -> None:
     if agent.phase is Phase.TERMINATING:
@@ -82,18 +86,22 @@ def _run(
         return
     executor = framework.executors.get(info.executor_id.value)
     unauthorized = _unauthorized(agent, framework, tasks, group is not None)
-    if unauthorized is not None:
-        _refuse(agent, framework, None, tasks, TaskState.TASK_ERROR, unauthorized, now)
+    if unauthorized is not None or refusal is not None:
+        state = TaskState.TASK_ERROR if unauthorized else framework.lost_state
+        reason = unauthorized or ("REASON_CONTAINER_LAUNCH_FAILED", str(refusal))
+        _refuse(agent, framework, None, tasks, state, reason, now)
         if executor is None and not command:
             executors.tell_exited(agent, framework, info)
         return
-    refusal = _refusal(executor, command)
-    if refusal is not None:
+    late = _late(executor, command)
+    if late is not None:
         lost = framework.lost_state
-        _refuse(agent, framework, info.executor_id, tasks, lost, refusal, now)
+        _refuse(agent, framework, info.executor_id, tasks, lost, late, now)
         return
     created = executor is None
     if executor is None:
+        if not framework.executors:
+            checkpoint(agent, framework)
         executor = _executor(agent, framework, info, command)
     for task in tasks:
         executor.take(Task(info=task))
@@ -123,7 +131,6 @@ def _framework(agent: "Agent", info: FrameworkInfo) -> Framework:
             # It had nothing left here and comes again: it is still the same framework.
             agent.completed_frameworks.remove(old)
             framework.completed.extend(old.completed)
-        checkpoint(agent, framework)
     return framework
 
 
@@ -160,7 +167,7 @@ def _unauthorized(
     return None
 
 
-def _refusal(executor: Executor | None, command: bool) -> _Refusal | None:
+def _late(executor: Executor | None, command: bool) -> _Refusal | None:
     if executor is None:
         return None
     if executor.state is ExecutorState.TERMINATING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import binascii
 import os
 import select
-import sys
 import time
 
 from pocket_mesos.executors.bare import signal
@@ -50,8 +49,10 @@ def log(line: str, level: str = "I") -> None:
     now = time.time()
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
     place = f"{level}{stamp}.{int(now % 1 * 1e6):06d} {os.getpid()} executor.py"
-    sys.stderr.write(f"{place}] {line}\n")
-    sys.stderr.flush()
+    try:
+        os.write(2, f"{place}] {line}\n".encode("utf-8", "replace"))
+    except OSError:
+        return  # a full disk must end no task
 
 
 def inherited_environment() -> dict[str, str]:
