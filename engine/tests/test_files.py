@@ -110,7 +110,9 @@ async def test_refusals(shown: Path, endpoint: str, query: str, status: int, bod
 async def test_download_is_the_file_itself(shown: Path) -> None:
     """With its name for the browser."""
     answer = await get(shown, "/files/download", "path=/virtual/latest/stdout")
-    assert answer.body == b"started\n"
+    assert answer.file is not None
+    with answer.file as file:
+        assert file.read() == b"started\n"
     assert ("Content-Disposition", "attachment; filename=stdout") in answer.headers
 
 
@@ -168,6 +170,8 @@ async def test_names_of_any_bytes_are_listed(shown: Path) -> None:
     assert {"/virtual/latest/\ufffd", "/virtual/latest/\u00e9\n"} <= set(paths)
     answer = await get(shown, "/files/download", "path=/virtual/latest/%C3%A9%0A")
     assert dict(answer.headers)["Content-Disposition"] == "attachment; filename=__"
+    assert answer.file is not None
+    answer.file.close()
 
 
 @pytest.mark.parametrize("endpoint", ["browse", "read", "download"])

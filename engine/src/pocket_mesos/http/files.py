@@ -12,14 +12,14 @@ import re
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pocket_mesos.http.authentication import Realm
 from pocket_mesos.http.messages import (
     Request,
     Response,
     bad_request,
-    content,
+    download,
     endpoint_json,
     forbidden,
     text,
@@ -148,9 +148,7 @@ class Files:
         real = self.resolve(path, principal)
         if real.is_dir():
             raise FilesError("Cannot read a directory.")
-        if not real.is_file():
-            raise FilesError(_NO_FILE)
-        with real.open("rb") as file:
+        with _open(real) as file:
             size = file.seek(0, os.SEEK_END)
             if offset == -1:
                 return b"", size, size
@@ -190,14 +188,31 @@ class Files:
             return bad_request(f"{error}\n")
         if real.is_dir():
             return bad_request("Cannot download a directory.\n")
-        if not real.is_file():
-            return bad_request(f"{_NO_FILE}\n")
         name = _HEADER_BREAKING.sub("_", _printable(real.name))
-        disposition = ("Content-Disposition", f"attachment; filename={name}")
-        return content(real.read_bytes(), "application/octet-stream", disposition)
+        try:
+            file = _open(real)
+            return download(file, os.fstat(file.fileno()).st_size, name)
+        except FilesError as error:
+            return bad_request(f"{error}\n")
+        except OSError as error:
+            return text(500, f"Failed to read '{path}': {error.strerror}\n")
 
     def _debug(self, request: Request) -> Response:
         return endpoint_json(dict(sorted(self._attached().items())), request)
+
+
+def _open(real: Path) -> BinaryIO:
+    """Open a regular file; its owner may put something else in its place at any moment.
+
+    Raises:
+        FilesError: it is something else.
+    """
+    descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise FilesError(_NO_FILE)
+    return file
 
 
 def _answer(request: Request, value: Callable[[str], Any]) -> Response:

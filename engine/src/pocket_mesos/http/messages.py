@@ -7,7 +7,7 @@ Content-Type, everything else the other way round.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
 
 from pocket_mesos.protocol import codec
@@ -51,6 +51,8 @@ class Response:
     headers: Sequence[tuple[str, str]] = ()
     """In order; Content-Length included."""
     body: bytes = b""
+    file: BinaryIO | None = None
+    """Sent in place of the body, as much of it as Content-Length says, then closed."""
 
     @property
     def reason(self) -> str:
@@ -146,6 +148,16 @@ def content(body: bytes, content_type: str, *extra: tuple[str, str]) -> Response
     """Answer with bytes of a kind."""
     headers = (*extra, ("Content-Length", str(len(body))), ("Content-Type", content_type))
     return Response(status=200, headers=headers, body=body)
+
+
+def download(file: BinaryIO, size: int, name: str) -> Response:
+    """Answer with a file that a browser keeps under a name."""
+    headers = (
+        ("Content-Disposition", f"attachment; filename={name}"),
+        ("Content-Length", str(size)),
+        ("Content-Type", "application/octet-stream"),
+    )
+    return Response(status=200, headers=headers, file=file)
 
 
 def _typed(status: int, content_type: str, body: bytes) -> Response:

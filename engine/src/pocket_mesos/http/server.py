@@ -1,10 +1,12 @@
 """The HTTP server edge: aiohttp reads requests, a router answers them in Mesos' wire shape."""
 
+import asyncio
 import gzip
 import logging
 import socket
 import time
 from email.utils import formatdate
+from typing import BinaryIO
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -21,6 +23,9 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 
 _GZIP_MINIMUM_BYTES = 1024
 """Mesos compresses bodies from this size on."""
+
+_PIECE_BYTES = 256 * 1024
+"""Of a file that are in memory at a time."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +90,8 @@ class Server:
             return _outgoing(text(500, "500 Internal Server Error."))
         if isinstance(reply, EventStream):
             return await _stream(incoming, reply)
+        if reply.file is not None:
+            return await _send_file(incoming, reply, reply.file)
         return _outgoing(reply, compress=_accepts_gzip(request))
 
     async def _answer(self, head: Request, incoming: web.Request) -> Reply:
@@ -130,6 +137,25 @@ def _outgoing(response: Response, *, compress: bool = False) -> web.Response:
     headers["Date"] = _date()
     headers.extend(replaced)
     return web.Response(status=response.status, reason=response.reason, headers=headers, body=body)
+
+
+async def _send_file(incoming: web.Request, reply: Response, file: BinaryIO) -> web.StreamResponse:
+    """Send a file piece by piece: it may be larger than the memory."""
+    with file:
+        response = web.StreamResponse(status=reply.status, headers={"Date": _date()})
+        response.headers.extend(reply.headers)
+        await response.prepare(incoming)
+        left = 0 if incoming.method == "HEAD" else response.content_length or 0
+        try:
+            while left and (piece := await asyncio.to_thread(file.read, min(left, _PIECE_BYTES))):
+                await response.write(piece)
+                left -= len(piece)
+        except ConnectionError:
+            return response  # the client has enough
+        if left and incoming.transport is not None:
+            # The file has become shorter; who waits for the rest must learn that none comes.
+            incoming.transport.abort()
+    return response
 
 
 async def _stream(incoming: web.Request, stream: EventStream) -> web.StreamResponse:
