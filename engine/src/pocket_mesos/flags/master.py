@@ -18,6 +18,7 @@ from pocket_mesos.flags.types import (
     PATH,
     SECRET_PATH,
     STRING,
+    parse_rate,
 )
 from pocket_mesos.resources import ParseError, parse_resources
 
@@ -38,6 +39,15 @@ def _quantities(text: str) -> str | None:
         for alternative in text.split("|"):
             parse_resources(alternative)
     except ParseError as error:
+        return str(error)
+    return None
+
+
+@allows("a number and a duration, such as `2/10mins`")
+def _rate(text: str) -> str | None:
+    try:
+        parse_rate(text)
+    except ValueError as error:
         return str(error)
     return None
 
@@ -123,10 +133,12 @@ class MasterFlags(CommonFlags):
         validator=_at_least_ten_minutes,
         alias="slave_reregister_timeout",
     )
-    agent_removal_rate_limit = unsupported(
+    agent_removal_rate_limit = optional(
         STRING,
-        None,
-        "Rate at which agents that fail health checks are removed.",
+        "Most agents that are marked unreachable in a time, such as `1/10mins`: those that miss "
+        "their pings and those that do not return after a leader change. The others wait; one "
+        "that answers meanwhile is kept.",
+        validator=_rate,
         alias="slave_removal_rate_limit",
     )
     recovery_agent_removal_limit = flag(

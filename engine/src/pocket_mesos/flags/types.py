@@ -68,6 +68,21 @@ def parse_duration(text: str) -> float:
     return float(value / _DURATIONS["secs"])
 
 
+def parse_rate(text: str) -> float:
+    """Read ``2/10mins`` as the seconds between two of them.
+
+    Raises:
+        ValueError: no such pair, or nothing in it.
+    """
+    number, slash, duration = text.partition("/")
+    if not slash or not number.strip().isdecimal() or int(number) == 0:
+        raise ValueError("expected a number and a duration, such as 2/10mins")
+    seconds = parse_duration(duration.strip())
+    if seconds <= 0:
+        raise ValueError("expected a duration of more than zero")
+    return seconds / int(number)
+
+
 def show_duration(seconds: float) -> str:
     """Print seconds in the largest unit of which there is at least one."""
     nanoseconds = round(seconds * _DURATIONS["secs"])

@@ -1,6 +1,6 @@
 """Registered agents: pings, disconnection, leave; ``losses`` has what goes with them."""
 
-from pocket_mesos.master import changes, losses, offers
+from pocket_mesos.master import changes, losses, offers, removal
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.events import PingTimer
 from pocket_mesos.master.state import Agent, AgentState
@@ -30,6 +30,7 @@ def ponged(m: Master, agent: Agent) -> None:
     """Notice that an agent has answered."""
     agent.answered = True
     agent.missed_pings = 0
+    removal.cancel(m, agent.id)
 
 
 def ping_due(m: Master, timer: PingTimer) -> None:
@@ -42,8 +43,9 @@ def ping_due(m: Master, timer: PingTimer) -> None:
     if not agent.answered:
         agent.missed_pings += 1
         if agent.missed_pings >= m.config.max_agent_ping_timeouts:
-            losses.give_up(m, agent)
-            return
+            removal.wanted(m, agent.id)
+            if agent.id not in m.state.awaiting_removal:
+                return
     agent.answered = False
     m.tell(agent, link.Ping(connected=agent.connected))
     m.start_timer(timer, m.config.agent_ping_timeout)

@@ -19,6 +19,7 @@ from pocket_mesos.master import (
     reconciliation,
     recovery,
     registration,
+    removal,
     sharing,
     subscribers,
     tasks,
@@ -225,6 +226,8 @@ def _timer_fired(m: Master, event: events.TimerFired) -> None:
             frameworks.failover_expired(m, timer)
         case events.ReregisterTimer():
             recovery.reregister_expired(m)
+        case events.RemovalTimer():
+            removal.go_on(m)
         case events.AllocatorRecoveryTimer():
             recovery.release_offers(m)
         case events.RegistryGcTimer():

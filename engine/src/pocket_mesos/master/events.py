@@ -181,6 +181,10 @@ class AllocatorRecoveryTimer(Timer, frozen=True, kw_only=True):
     """Nothing is offered before enough agents are back, but not for longer than this."""
 
 
+class RemovalTimer(Timer, frozen=True, kw_only=True):
+    """The next agent may be given up by agent_removal_rate_limit."""
+
+
 class RegistryGcTimer(Timer, frozen=True, kw_only=True):
     """Time to look for records that are too many or too old."""
 

@@ -16,7 +16,6 @@ GONE = "Agent has been marked gone"
 
 def give_up(m: Master, agent: Agent) -> None:
     """Give up an agent that answers no pings; it may come back with its tasks."""
-    m.count("slave_unreachable_scheduled")
     m.log(f"Marking agent {agent.id} ({agent.info.hostname}) unreachable: health check timed out")
     since = m.now
     m.store(changes.lose(m, agent.id), [agent.id], lambda: _mark_unreachable(m, agent, since))
@@ -24,7 +23,6 @@ def give_up(m: Master, agent: Agent) -> None:
 
 def give_up_recovered(m: Master, agent_id: str) -> None:
     """Give up an agent of the registry that has never registered with this master."""
-    m.count("slave_unreachable_scheduled")
     since = m.now
     m.log(
         f"Marking agent {agent_id} unreachable: did not reregister within "

@@ -17,6 +17,7 @@ from pocket_mesos.election import (
     parse_zookeeper,
 )
 from pocket_mesos.flags.master import MasterFlags
+from pocket_mesos.flags.types import parse_rate
 from pocket_mesos.http.authentication import Realm
 from pocket_mesos.http.files import Files
 from pocket_mesos.http.router import Router
@@ -216,6 +217,7 @@ class MasterProcess:
             shuffle=random.shuffle,
         )
         roles = _names(flags.roles)
+        rate = flags.agent_removal_rate_limit
         config = Config(
             master=info,
             allocation_interval=flags.allocation_interval,
@@ -223,6 +225,7 @@ class MasterProcess:
             agent_ping_timeout=flags.agent_ping_timeout,
             max_agent_ping_timeouts=flags.max_agent_ping_timeouts,
             agent_reregister_timeout=flags.agent_reregister_timeout,
+            agent_removal_interval=0.0 if rate is None else parse_rate(rate),
             max_completed_frameworks=flags.max_completed_frameworks,
             framework_metrics=flags.publish_per_framework_metrics,
             max_completed_tasks=flags.max_completed_tasks_per_framework,

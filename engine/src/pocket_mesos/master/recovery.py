@@ -1,7 +1,7 @@
 """What a new leader finds in the registry, and how it becomes the state that it leads with."""
 
 from pocket_mesos.allocator import Quota
-from pocket_mesos.master import changes, events, losses, sharing
+from pocket_mesos.master import changes, events, losses, removal, sharing
 from pocket_mesos.master.actions import Abort
 from pocket_mesos.master.context import Master
 from pocket_mesos.master.validation import sharing as validation
@@ -77,7 +77,7 @@ def reregister_expired(m: Master) -> None:
         m.actions.append(Abort(message=message))
         return
     for agent_id in late:
-        losses.give_up_recovered(m, agent_id)
+        removal.wanted(m, agent_id)
 
 
 def collect_garbage(m: Master) -> None:

@@ -209,6 +209,8 @@ class Config:
     agent_ping_timeout: float = 15.0
     max_agent_ping_timeouts: int = 5
     agent_reregister_timeout: float = 600.0
+    agent_removal_interval: float = 0.0
+    """Between two agents that are given up; 0 for none."""
     max_completed_frameworks: int = 50
     max_completed_tasks: int = 1000
     max_unreachable_tasks: int = 1000
@@ -246,6 +248,10 @@ class State:
     """Links of agents whose registration is under way."""
     unreachable_agents: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
     """Time since when, by id."""
+    awaiting_removal: dict[str, None] = field(default_factory=dict)
+    """Agents to be given up, in their order, that the rate limit holds back."""
+    next_removal: float = 0.0
+    """When the limit lets the next one go."""
     removed_agents: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
     """Agents that unregistered or were replaced; they may not come back under that id."""
     gone_agents: "OrderedDict[str, float]" = field(default_factory=OrderedDict)
