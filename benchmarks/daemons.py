@@ -60,19 +60,71 @@ class Daemon:
 def cluster(folder: Path, agents: Sequence[str]) -> Iterator[list[Daemon]]:
     """Run a master and an agent for each text of resources; yield them, the master first."""
     with ExitStack() as stack:
-        common = ["--logging_level=WARNING", f"--ip={HOST}"]
         master = stack.enter_context(
-            _daemon(folder / "master", "mesos-master", [*common, "--registry=in_memory"])
+            _daemon(folder / "master", "mesos-master", ["--registry=in_memory"])
         )
-        daemons = [master]
-        for number, resources in enumerate(agents):
-            options = [*common, f"--master={master.address}", f"--resources={resources}"]
-            # The launcher that works everywhere.
-            options += ["--launcher=posix", f"--runtime_dir={folder}/run{number}"]
-            daemons.append(
-                stack.enter_context(_daemon(folder / f"agent{number}", "mesos-agent", options))
-            )
-        yield daemons
+        yield [master, *_agents(stack, folder, master.address, agents)]
+
+
+@contextmanager
+def available_cluster(
+    folder: Path, zookeeper: str, agents: Sequence[str]
+) -> Iterator[tuple[list[Daemon], list[Daemon]]]:
+    """Run three masters on a ZooKeeper, and agents; yield both."""
+    zk = f"zk://{zookeeper}/mesos"
+    with ExitStack() as stack:
+        options = [f"--zk={zk}", "--quorum=2"]
+        masters = [
+            stack.enter_context(_daemon(folder / f"master{number}", "mesos-master", options))
+            for number in range(3)
+        ]
+        yield masters, _agents(stack, folder, zk, agents)
+
+
+def _agents(stack: ExitStack, folder: Path, master: str, agents: Sequence[str]) -> list[Daemon]:
+    started = []
+    for number, resources in enumerate(agents):
+        options = [f"--master={master}", f"--resources={resources}"]
+        # The launcher that works everywhere.
+        options += ["--launcher=posix", f"--runtime_dir={folder}/run{number}"]
+        started.append(
+            stack.enter_context(_daemon(folder / f"agent{number}", "mesos-agent", options))
+        )
+    return started
+
+
+@contextmanager
+def zookeeper(folder: Path) -> Iterator[str]:
+    """Run a ZooKeeper of Debian's package libzookeeper-java; yield its address."""
+    port = _free_port()
+    folder.mkdir(parents=True)
+    lines = {"tickTime": 2000, "dataDir": folder / "data", "clientPort": port}
+    lines |= {"clientPortAddress": HOST, "admin.enableServer": "false"}
+    (folder / "zoo.cfg").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+    jars = "/usr/share/java/zookeeper.jar:/usr/share/java/*"
+    server = "org.apache.zookeeper.server.ZooKeeperServerMain"
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["java", "-Xmx128m", "-cp", jars, server, folder / "zoo.cfg"], stdout=log, stderr=log
+        )
+    try:
+        _wait_listening(process, port, folder / "log")
+        yield f"{HOST}:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args} ended:\n{log.read_text()[-2000:]}")
+        with suppress(OSError):
+            socket.create_connection((HOST, port), timeout=1).close()
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"{process.args} does not answer")
 
 
 @contextmanager
@@ -80,10 +132,9 @@ def _daemon(folder: Path, program: str, options: list[str]) -> Iterator[Daemon]:
     port = _free_port()
     folder.mkdir(parents=True)
     path = Path(sys.executable).with_name(program)
+    common = [f"--ip={HOST}", f"--port={port}", f"--work_dir={folder}", "--logging_level=WARNING"]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [path, f"--port={port}", f"--work_dir={folder}", *options], stdout=log, stderr=log
-        )
+        process = subprocess.Popen([path, *common, *options], stdout=log, stderr=log)
     try:
         _wait_healthy(process, port, folder / "log")
         yield Daemon(process, f"{HOST}:{port}")
@@ -132,13 +183,14 @@ def _wait_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> Non
 class Framework(Scheduler):  # type: ignore[misc]  # PyMesos has no types
     """Puts what happens into one queue: ("offer", when, offer) and ("update", when, status)."""
 
-    def __init__(self, master: str) -> None:
+    def __init__(self, master: str, failover_timeout: float = 0.0) -> None:
         self.events: queue.Queue[tuple[str, float, Any]] = queue.Queue()
         self.held: defaultdict[str, list[Any]] = defaultdict(list)
         """Offers that nothing was done with, by agent."""
         self._told: set[str | None] = set()
         """Updates so far; one that is acknowledged late comes again."""
-        framework = {"user": getpass.getuser(), "name": "benchmark", "failover_timeout": 0.0}
+        framework = {"user": getpass.getuser(), "name": "benchmark"}
+        framework["failover_timeout"] = failover_timeout
         self.driver = MesosSchedulerDriver(self, framework, master)
 
     def __enter__(self) -> "Framework":
