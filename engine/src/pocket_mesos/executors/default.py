@@ -42,6 +42,23 @@ class GroupTask(Task):
         os.makedirs(self.sandbox, 0o750)  # noqa: PTH103 (no pathlib)
         os.makedirs(f"{executor.sandbox}/tasks", exist_ok=True)  # noqa: PTH103
         os.symlink(self.sandbox, f"{executor.sandbox}/tasks/{self.id}")  # noqa: PTH211
+        self.refusal = self._prepare(executor.sandbox)
+        """Why the task can't be had as it asks."""
+
+    def _prepare(self, parent: str) -> str | None:
+        if "container" not in self.info:
+            return None
+        from pocket_mesos.executors import container
+
+        wanted = self.info["container"]
+        refusal = container.refusal(wanted)
+        if refusal is not None:
+            return refusal
+        try:
+            container.link_volumes(wanted, self.sandbox, parent)
+        except OSError as error:
+            return f"Failed to make volume '{error.filename}': {error.strerror}"
+        return None
 
     def status_fields(self, running: bool) -> Message:
         """Name the task's own container, below the executor's."""
@@ -55,6 +72,10 @@ class GroupTask(Task):
     def in_child(self) -> None:
         """Change into the task's sandbox and, if it asks for that, to its user."""
         os.chdir(self.sandbox)
+        if "container" in self.info:
+            from pocket_mesos.executors import container
+
+            container.set_limits(self.info["container"])
         user = self.info["command"].get("user")
         if user and os.geteuid() == 0:
             entry = pwd.getpwnam(user)
@@ -109,6 +130,10 @@ class DefaultExecutor(Executor):
         for task in group:
             task.group = group
             self.unacknowledged_tasks[task.id] = task.info
+        refusal = next((task.refusal for task in group if task.refusal is not None), None)
+        if refusal is not None:
+            self._refuse(group, refusal)
+            return
         self._tasks += group
         for task in group:
             task.update("TASK_STARTING")
@@ -117,6 +142,13 @@ class DefaultExecutor(Executor):
         ids = ", ".join(task.id for task in group)
         containers = ", ".join(f"{self.container_id}.{task.container_id}" for task in group)
         log(f"Finished launching tasks [ {ids} ] in child containers [ {containers} ]")
+
+    def _refuse(self, group: list[GroupTask], why: str) -> None:
+        """Fail a group whole: what one of its tasks asks for can't be had."""
+        for task in group:
+            task.update("TASK_FAILED", message=why, reason="REASON_CONTAINER_LAUNCH_FAILED")
+        if not self._tasks:
+            self.finish()
 
     def task_ended(self, task: Task, state: str) -> None:
         """End the rest of the group with a task that did not finish well."""
