@@ -71,6 +71,29 @@ def _of_versions(cluster: State) -> Iterator[tuple[str, str, str]]:
         yield "versions", "", f"several versions run: {', '.join(sorted(versions))}"
 
 
+def misnamed(named: Mapping[str, list[str]], servers: Addresses) -> list[dict[str, str]]:
+    """Return, as problems does, whose configuration names other servers than the inventory.
+
+    named has the addresses in a host's configuration: each member of an ensemble on a line of
+    its own, without a port; the servers of a zk:// address on one line, host:port with commas.
+    """
+    ports = set(servers.values())
+    members = {address.rpartition(":")[0] for address in ports}
+    found = []
+    for host, lines in named.items():
+        odd: set[str] = set()
+        for line in lines:
+            odd |= set(line.split(",")) ^ ports if ":" in line else set()
+        ensemble = {line for line in lines if ":" not in line}
+        odd |= ensemble ^ members if ensemble else set()
+        if odd:
+            text = f"the configuration of {host} and the inventory differ in ZooKeeper's servers"
+            found.append(
+                {"kind": "named", "host": host, "text": f"{text}: {', '.join(sorted(odd))}"}
+            )
+    return found
+
+
 def obstacles(found: list[Mapping[str, str]], changing: Mapping[str, list[str]]) -> list[str]:
     """Return the problems that forbid a rolling change of the hosts, which are given by kind.
 
@@ -112,6 +135,7 @@ class FilterModule:
         """Return them by name."""
         return {
             "cluster_problems": problems,
+            "cluster_misnamed": misnamed,
             "rolling_obstacles": obstacles,
             "rolling_order": order,
         }

@@ -166,7 +166,7 @@ TYPES = {
     "float": Form("a number", lambda value: _is_text(value) and matches(r"-?\d+(\.\d+)?", value)),
     # A text "false" counts as true wherever Jinja decides.
     "bool": Form(
-        "true or false, not as text (on the command line: -e '{\"NAME\": false}')",
+        "true or false, not as text (on the command line: -e '{\"NAME\": true}')",
         lambda value: isinstance(value, bool),
     ),
     "list": Form("a list", lambda value: isinstance(value, list)),

@@ -35,6 +35,11 @@ def inventory(**groups: list[str]) -> Inventory:
 
 def run_site(*arguments: str) -> tuple[int, str, set[str]]:
     """Run site.yml; return its status, the failures' messages and the plays that came after."""
+    return run_playbook("site.yml", *arguments)
+
+
+def run_playbook(name: str, *arguments: str) -> tuple[int, str, set[str]]:
+    """Run a playbook; return what run_site does."""
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
@@ -42,7 +47,7 @@ def run_site(*arguments: str) -> tuple[int, str, set[str]]:
     }
     program = Path(sys.executable).parent / "ansible-playbook"
     result = subprocess.run(
-        [program, *arguments, ROOT / "site.yml"],
+        [program, *arguments, ROOT / name],
         env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     report = json.loads(result.stdout[result.stdout.index("{") :])
@@ -73,6 +78,14 @@ CASES = {
         inventory(), ["mesos_agent_isolation=disk/xfs"], ["mesos_agent_isolation", "disk/xfs"],
     ),
     "duplicate id": (inventory(), ["zookeeper_id=2"], ["zookeeper_id"]),
+    "no wheels of the engine": (
+        inventory(), ["mesos_engine_wheelhouse=/nowhere"],
+        ["mesos_engine_wheelhouse", "/nowhere", "scripts/wheelhouse"],
+    ),
+    "no wheels of the framework": (
+        inventory(), ["mapreduce_wheelhouse=/nowhere"],
+        ["mapreduce_wheelhouse", "/nowhere", "scripts/wheelhouse"],
+    ),
     "small quorum": (inventory(), ["mesos_master_quorum=1"], ["mesos_master_quorum", "3"]),
     "great quorum": (inventory(), ["mesos_master_quorum=4"], ["mesos_master_quorum", "3"]),
 }  # fmt: skip
@@ -95,14 +108,40 @@ def test_bad_inventory_stops_the_run(hosts, variables, words, tmp_path):
 
 @pytest.mark.integration
 @pytest.mark.parametrize("name", ["docker", "single", "vagrant", "vagrant-small", "example"])
-def test_the_inventories_of_the_repository_pass(name):
-    """What the project itself declares is right, on any machine."""
+def test_the_inventories_of_the_repository_pass(name, tmp_path):
+    """What the project itself declares is right, on any machine that has made its wheels."""
     program = Path(sys.executable).parent / "ansible-playbook"
+    for distribution in ("pocket_mesos", "mesos_mapreduce"):
+        (tmp_path / f"{distribution}-1.0-py3-none-any.whl").touch()
+    folders = dict.fromkeys(["mesos_engine_wheelhouse", "mapreduce_wheelhouse"], str(tmp_path))
     result = subprocess.run(
-        [program, "--inventory", f"inventory/{name}", "playbooks/preflight.yml"],
+        [
+            *(program, "--inventory", f"inventory/{name}", "playbooks/preflight.yml"),
+            *("--extra-vars", json.dumps(folders)),
+        ],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.integration
+def test_hosts_that_do_not_answer_stop_the_run(tmp_path):
+    """All are named, with what to look at and how to go on, before any host is changed."""
+    lost = {"ansible_host": "127.0.0.1", "ansible_port": 1, "node_address": f"{NOWHERE}1"}
+    hosts = {"control1": lost, "control2": lost}
+    group = dict.fromkeys(hosts)
+    names = ("zookeeper", "mesos_masters", "mesos_agents", "clients")
+    path = tmp_path / "hosts.yml"
+    path.write_text(
+        yaml.safe_dump({"all": {"hosts": hosts, "children": {n: {"hosts": group} for n in names}}})
+    )
+
+    status, message, later = run_playbook("playbooks/nodes.yml", f"--inventory={path}")
+
+    assert status != 0
+    wanted = ["control1 (127.0.0.1)", "control2 (127.0.0.1)", "all:!control1:!control2"]
+    assert [word for word in [*wanted, "ansible_user"] if word not in message] == [], message
+    assert later == {"Reach the nodes"}
 
 
 @pytest.fixture

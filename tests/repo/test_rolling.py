@@ -55,6 +55,28 @@ def kinds(masters: list[object], agents: list[object], **ensemble: object) -> li
     return [(problem["kind"], problem["host"]) for problem in found]
 
 
+SERVERS = {"control1": "10.0.0.1:2181", "control2": "10.0.0.2:2181"}
+RIGHT = ["10.0.0.1", "10.0.0.2", "10.0.0.1:2181,10.0.0.2:2181"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "odd"),
+    [
+        (RIGHT, None),
+        ([], None),
+        (["10.0.0.1", "10.0.0.9", RIGHT[2]], "10.0.0.2, 10.0.0.9"),
+        (["10.0.0.1"], "10.0.0.2"),
+        ([*RIGHT, "10.0.0.1:2181"], "10.0.0.2:2181"),
+        (["10.0.0.1:2181,10.0.0.2:2182"], "10.0.0.2:2181, 10.0.0.2:2182"),
+    ],
+)
+def test_a_configuration_that_names_other_servers_is_told(lines, odd):
+    """Of a server's own ensemble, or of the address that a master or an agent was given."""
+    found = cluster.misnamed({"control1": RIGHT, "agent1": lines}, SERVERS)
+    assert [problem["host"] for problem in found] == ["agent1"] * (odd is not None)
+    assert odd is None or found[0]["text"].endswith(f": {odd}")
+
+
 def test_a_whole_cluster_has_no_problems():
     """Everybody there and of one version: nothing to say."""
     assert kinds([master(1, leader=True), master(2)], [agent()]) == []
