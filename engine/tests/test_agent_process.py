@@ -283,7 +283,13 @@ async def test_cgroups_hold_the_limits_and_are_gone_afterwards(
     master: FakeMaster, agents: Start
 ) -> None:
     """Layout and values as recorded; command executors add 0.1 CPU and 32 MB."""
-    agent = agents(launcher="linux", isolation="cgroups/cpu,cgroups/mem", cgroups_enable_cfs="true")
+    agent = agents(
+        launcher="linux",
+        isolation="cgroups/cpu,cgroups/mem",
+        cgroups_enable_cfs="true",
+        # A fifth of an emulated processor is not much.
+        executor_registration_timeout="10mins",
+    )
     await registered(master)
     master.run(framework(), task("t", "sleep 100", cpus=0.1, mem=32))
     await master.update("t", "TASK_RUNNING")

@@ -7,9 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from container_lab import CGROUPS, namespaces, new_root, subsystem
+from container_lab import CGROUPS, UNIFIED, namespaces, new_root, subsystem
 
 pytestmark = [pytest.mark.integration, pytest.mark.root]
+
+LACKING, LACKS, LAST, MISSED = (
+    ("cgroups/blkio", "Pocket Mesos lacks the isolator 'cgroups/blkio'", CGROUPS, "freezer")
+    if UNIFIED
+    else ("cgroups/io", "The isolator 'cgroups/io' needs cgroup v2", CGROUPS / "pids", "pids")
+)
+"""What this version of cgroups lacks, the hierarchy that an agent with cgroups/pids looks at last,
+and what it misses where that is not there.
+"""
 
 
 @pytest.fixture
@@ -47,7 +56,7 @@ def refused(folder: Path, root: str, *before: str, **flags: object) -> str:
     script = " && ".join([*before, f"exec {shlex.join(agent)}"])
     inside = ["unshare", "--mount"] if before else []
     done = subprocess.run(
-        [*inside, "sh", "-c", script], capture_output=True, text=True, timeout=120
+        [*inside, "sh", "-c", script], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
@@ -61,7 +70,7 @@ def refused(folder: Path, root: str, *before: str, **flags: object) -> str:
         ({"work_dir": "/proc/nope"}, "Failed to write to work_dir '/proc/nope'"),
         ({"runtime_dir": "/proc/nope"}, "Failed to write to runtime_dir '/proc/nope'"),
         ({"master": "no.such.host.invalid:5050"}, "Failed to resolve --master=no.such.host"),
-        ({"isolation": "cgroups/cpu,cgroups/io"}, "The isolator 'cgroups/io' needs cgroup v2"),
+        ({"isolation": f"cgroups/cpu,{LACKING}"}, LACKS),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -79,12 +88,12 @@ def test_what_is_refused_leaves_nothing(
     ("before", "sentence"),
     [
         (
-            f"umount {CGROUPS}/pids",
-            f"The cgroup subsystem 'pids' is not mounted below '{CGROUPS}' or elsewhere",
+            f"umount {LAST}",
+            f"The cgroup subsystem '{MISSED}' is not mounted below '{CGROUPS}' or elsewhere",
         ),
         (
-            f"mount -o remount,bind,ro {CGROUPS}/pids",
-            f"'{CGROUPS}/pids' is not writable for this process",
+            f"mount -o remount,bind,ro {LAST}",
+            f"'{LAST}' is not writable for this process",
         ),
     ],
     ids=["missing", "read-only"],
