@@ -96,16 +96,19 @@ def once(folder: Path) -> dict[str, float]:
     with (
         daemons.zookeeper(folder / "zookeeper") as address,
         daemons.available_cluster(folder, address, TWO) as (masters, agents),
-        Loaded(f"zk://{address}/mesos") as framework,
     ):
         client = KazooClient(address)
         client.start()
         try:
-            _wait(lambda: framework.ended >= UNDER_LOAD)
-            return _timed(client, masters, len(agents), framework)
+            with Loaded(f"zk://{address}/mesos") as framework:
+                _wait(lambda: framework.ended >= UNDER_LOAD)
+                found = _timed(client, masters, len(agents), framework)
         finally:
             client.stop()
             client.close()
+        # Executors on PyMesos would look for their agents for ever.
+        _wait(lambda: not any(one.ask("/containers") for one in agents))
+        return found
 
 
 def _timed(
