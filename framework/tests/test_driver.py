@@ -103,6 +103,26 @@ def test_a_master_that_does_not_answer_is_not_waited_for_for_ever(silent_master,
     assert sent == [False]
 
 
+def test_a_new_leader_is_not_kept_waiting_by_a_call_to_the_former(silent_master, monkeypatch):
+    """The call ends, though its master is still to answer; it is told not to have been sent."""
+    monkeypatch.setattr("mapreduce.scheduler.driver.ANSWER_TIMEOUT", 10 * PATIENCE)
+    driver = Driver(Listener(queue.SimpleQueue()), {"name": "x", "user": "y"}, silent_master)
+    driver._master, driver.stream_id, driver.framework_id = silent_master, "stream", "framework"
+    sent = []
+    calling = Thread(target=lambda: sent.append(driver.try_call("reviveOffers")), daemon=True)
+    calling.start()
+    deadline = time.monotonic() + PATIENCE
+    while not (driver._conn and driver._conn.sock) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    following = Thread(target=driver.change_master, args=(None,), daemon=True)
+    following.start()
+    following.join(PATIENCE)
+    calling.join(PATIENCE)
+    assert not following.is_alive()
+    assert sent == [False]
+
+
 @pytest.fixture
 def late_master(silent_master):
     """A master that was elected and hears of it late: at first it names its predecessor."""

@@ -3,9 +3,11 @@
 Importing this module takes over SIGINT, as PyMesos does: only the framework's own process does.
 """
 
+import contextlib
 import json
 import logging
 import queue
+import socket
 import time
 import types
 from collections.abc import Sequence
@@ -23,8 +25,7 @@ BREATH = 0.2
 """Seconds between subscriptions that a master refuses; PyMesos itself would not pause."""
 
 ANSWER_TIMEOUT = 10.0
-"""Seconds for a master to answer. PyMesos would wait a day for one that the network lost, and hold
-the lock meanwhile that it needs to follow the next leader."""
+"""Seconds for a master to answer. PyMesos would wait a day for one that the network lost."""
 
 Message = tuple[str, Any]
 
@@ -78,7 +79,17 @@ class Driver(MesosSchedulerDriver):  # type: ignore[misc]  # PyMesos has no type
         """
         redirected = current_thread() is self._io_thread
         if not (redirected and self.detector):
+            self._hang_up()
             super().change_master(master)
+
+    def _hang_up(self) -> None:
+        """End a call that waits for the former master: it holds the lock that a change needs."""
+        # Without a stream no other call begins. Only the change itself waits for the lock.
+        self._stream_id = None
+        called = getattr(self._conn, "sock", None)
+        if called is not None:
+            with contextlib.suppress(OSError):
+                called.shutdown(socket.SHUT_RDWR)
 
     def _get_version(self, master: str | None) -> str | None:
         if master is None:
