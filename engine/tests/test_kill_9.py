@@ -285,20 +285,20 @@ class Life:
         """The process of each step that is to die, of those that have one by now."""
         found = []
         for step in self.steps:
-            mark = (
-                rf"#{step}$".encode()
-                if victim == "task"
-                else rb"/mesos-executor$|/deaf.py$|^sleep$"
-            )
-            mark = rb"/mesos-fetcher$" if step == "fetching" else mark
+            mark = rb"/mesos-executor$|/deaf.py$|^1000$"
+            if victim == "task":
+                mark = rf"#{step}$|/mesos-fetcher$".encode()
             named = [pid for pid, line in self.processes(step).items() if _names(line, mark)]
             # A child that was just forked has its parent's command line still.
             found += [pid for pid in named if _parent(pid) not in named]
         return found
 
     async def kill(self, victim: str) -> None:
-        await self.master.until(lambda: len(self.victims(victim)) == len(self.steps))
-        for pid in self.victims(victim):
+        def every() -> list[int] | None:
+            found = self.victims(victim)
+            return found if len(found) == len(self.steps) else None
+
+        for pid in await self.master.until(every):
             os.kill(pid, signal.SIGKILL)
 
     # --- and on ------------------------------------------------------------------------------
@@ -383,7 +383,7 @@ async def test_every_step_ends_as_documented(victim: str, tmp_path: Path, endles
     await master.start()
     life = Life(tmp_path, master, endless, set(ends))
     try:
-        life.agent.start(**(PATIENT if victim == "agent" else HASTY))
+        life.agent.start(**(PATIENT if victim == "agent" else HASTY | PATIENT))
         await master.until(lambda: master.registrations)
         life.launch()
         await life.reached()
