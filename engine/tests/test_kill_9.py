@@ -45,6 +45,8 @@ HASTY = {
     "executor_shutdown_grace_period": "100ms",
     "gc_delay": "100ms",
     "disk_watch_interval": "200ms",
+    # Mesos' 2 s are few for executors that come back to a busy machine.
+    "executor_reregistration_timeout": "8secs",
 }
 
 COMMANDS = {
