@@ -141,12 +141,20 @@ class AgentProcess:
         for _ in range(100):
             left = [one for folder in groups(self.cgroups_root) for one in files.nested(folder)]
             for folder in left:
+                _thaw(folder)
                 with contextlib.suppress(OSError):
                     folder.rmdir()
             if not any(folder.exists() for folder in left):
                 break
             signal.sigtimedwait([], 0.02)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _thaw(cgroup: Path) -> None:
+    """Let killed processes die that an agent had frozen when it was killed itself."""
+    state = cgroup / "freezer.state"
+    if state.exists():
+        state.write_text("THAWED")
 
 
 def _whole_lines(path: Path) -> list[bytes]:
