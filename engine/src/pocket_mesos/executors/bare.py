@@ -28,7 +28,8 @@ class _Plain:
     """How the scanner reads: as ``json.loads`` does."""
 
     strict = True
-    object_hook = object_pairs_hook = None
+    # Python 3.15 asks for the last one as well.
+    object_hook = object_pairs_hook = array_hook = None
     parse_float = float
     parse_int = int
     parse_constant = float
