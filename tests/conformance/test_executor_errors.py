@@ -90,6 +90,7 @@ MISBEHAVIOUR: dict[str, list[Json]] = {
 """What each executor does when its task runs; all but one then tell that it is over."""
 
 
+@pytest.mark.documented("docs/executor-http-api.md")
 def test_executors_that_misbehave_disturb_nobody(own_cluster: PocketCluster) -> None:
     """They flood, stop in the middle, do not listen: others' tasks run, memory is bounded."""
     master = own_cluster.start_master()
