@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import resource
 
+from pocket_mesos.containerizer import limits
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pocket_mesos.executors.transport import Message
-
-_LOCKS = 10
-"""RLIMIT_LOCKS, which Python has no name for."""
 
 
 def refusal(container: Message) -> str | None:
@@ -31,11 +30,10 @@ def refusal(container: Message) -> str | None:
                 f"Volume '{volume.get('container_path')}' is not supported in a task of a group: "
                 "expecting a relative container_path, and a relative path of a sandbox"
             )
-    for limit in _limits(container):
-        if _number(limit) is None:
-            return f"Unknown resource limit type '{limit.get('type')}'"
-        if ("soft" in limit) != ("hard" in limit):
-            return "Either both soft and hard limit must be set, or none"
+    try:
+        list(_limits(container))
+    except ValueError as error:
+        return str(error)
     return None
 
 
@@ -65,12 +63,9 @@ def set_limits(container: Message) -> None:
     Raises:
         OSError: it may not have them.
     """
-    for limit in _limits(container):
-        number = _number(limit)
-        assert number is not None, "refused otherwise"
-        pair = (_value(limit, "soft"), _value(limit, "hard"))
+    for number, soft, hard in _limits(container):
         try:
-            resource.setrlimit(number, pair)
+            resource.setrlimit(number, (soft, hard))
         except ValueError as error:
             raise OSError(0, f"Failed to set rlimits: {error}") from error
 
@@ -92,18 +87,5 @@ def _inside(path: str) -> bool:
     return bool(path) and not path.startswith("/") and ".." not in path.split("/")
 
 
-def _limits(container: Message) -> Iterator[Message]:
-    yield from container.get("rlimit_info", {}).get("rlimits", [])
-
-
-def _number(limit: Message) -> int | None:
-    kind = str(limit.get("type"))
-    if kind == "RLMT_LOCKS":
-        return _LOCKS
-    name = kind.replace("RLMT_", "RLIMIT_", 1)
-    return getattr(resource, name, None) if kind.startswith("RLMT_") else None
-
-
-def _value(limit: Message, which: str) -> int:
-    # 64-bit numbers may come as text.
-    return int(limit[which]) if which in limit else resource.RLIM_INFINITY
+def _limits(container: Message) -> Iterator[tuple[int, int, int]]:
+    return map(limits.parse, container.get("rlimit_info", {}).get("rlimits", []))
