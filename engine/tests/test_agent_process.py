@@ -67,14 +67,6 @@ Start = Callable[..., AgentProcess]
 
 
 @pytest.fixture
-async def master() -> AsyncIterator[FakeMaster]:
-    master = FakeMaster()
-    await master.start()
-    yield master
-    await master.stop()
-
-
-@pytest.fixture
 async def agents(tmp_path: Path, master: FakeMaster) -> AsyncIterator[Start]:
     made: list[AgentProcess] = []
 

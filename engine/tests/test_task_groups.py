@@ -34,14 +34,6 @@ def asking(*volumes: Volume, **fields: Any) -> ContainerInfo:
 
 
 @pytest.fixture
-async def master() -> AsyncIterator[FakeMaster]:
-    master = FakeMaster()
-    await master.start()
-    yield master
-    await master.stop()
-
-
-@pytest.fixture
 async def agent(tmp_path: Path, master: FakeMaster) -> AsyncIterator[AgentProcess]:
     agent = AgentProcess(tmp_path, master)
     agent.start()
